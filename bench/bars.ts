@@ -1,0 +1,49 @@
+/** The bars: how each kernel of ours must stand beside the other columns. This is the one place to change them. */
+
+/** What a kernel of ours is set beside. */
+export const COLUMNS = ["native", "cpython", "uvloop"] as const;
+export type Column = (typeof COLUMNS)[number];
+
+/** At least so many times as fast; or at most so many times what the other costs, in time or bytes. */
+export type Bar = { readonly atLeast: number } | { readonly atMost: number };
+export type Bars = Readonly<Record<string, Readonly<Partial<Record<Column, Bar>>>>>;
+
+const atLeast = (times: number): Bar => ({ atLeast: times });
+const atMost = (times: number): Bar => ({ atMost: times });
+
+export const bars: Bars = {
+  "switch-sleep0": { native: atLeast(1), cpython: atLeast(20), uvloop: atLeast(10) },
+  "switch-bare": { native: atLeast(1.5), cpython: atLeast(20), uvloop: atLeast(10) },
+  "tasks-1000": { native: atLeast(1), cpython: atLeast(12) },
+  "tasks-100000": { native: atLeast(1), cpython: atLeast(12) },
+  "tasks-1000000": { native: atLeast(1), cpython: atLeast(12) },
+  "call-soon": { native: atLeast(2), cpython: atLeast(30), uvloop: atLeast(12) },
+  future: { native: atLeast(1), cpython: atLeast(12) },
+  "spawn-plain": { native: atLeast(0.5), cpython: atLeast(8) },
+  "spawn-coroutine": { native: atLeast(0.5), cpython: atLeast(8) },
+  "child-plain": { native: atLeast(1.5) },
+  "child-coroutine": { native: atLeast(0.6) },
+  "depth-coroutine-100": { native: atLeast(2), cpython: atLeast(50) },
+  "depth-coroutine-1000": { native: atLeast(2), cpython: atLeast(50) },
+  sleeps: { native: atMost(1.3), cpython: atLeast(5) },
+  "timer-cancel": { native: atLeast(3), cpython: atLeast(8) },
+  memory: { native: atMost(1.4), cpython: atMost(0.7) },
+};
+
+export interface Standing {
+  readonly ratio: number;
+  /** null where there is no bar. */
+  readonly bar: Bar | null;
+  readonly reached: boolean | null;
+}
+
+/**
+ * How ours stands beside another figure: times as fast, or times the cost where the bar says "at most". Both are
+ * operations per second; or both are bytes, and then more is worse.
+ */
+export function standing(ours: number, other: number, areBytes: boolean, bar: Bar | null = null): Standing {
+  const cost = areBytes ? ours / other : other / ours;
+  if (bar === null) return { ratio: areBytes ? cost : 1 / cost, bar, reached: null };
+  if ("atMost" in bar) return { ratio: cost, bar, reached: cost <= bar.atMost };
+  return { ratio: 1 / cost, bar, reached: 1 / cost >= bar.atLeast };
+}

@@ -1,0 +1,36 @@
+/** What a kernel is. Each file beside this one holds one idea: the same small program for every column. */
+
+/** The columns that are measured in Node; the other ones are Python's, in kernels.py. */
+export type NodeColumn = "ours" | "native";
+
+/**
+ * One round. Returns how many operations were done, counted by the work itself: that proves it was done, and nothing
+ * is optimised away. Calls `begin` after its preparations if those are not to be timed.
+ * Where a kernel measures bytes, it returns bytes per task instead, and time plays no part.
+ */
+export type Program = (operations: number, begin: () => void) => Promise<number>;
+
+/** The twin in kernels.py: `size` is its second figure, if it takes one. */
+export interface PythonTwin {
+  readonly program: string;
+  readonly size?: number;
+  readonly operations: number;
+  readonly rounds?: number;
+  /** Which columns it fills. */
+  readonly columns: readonly ("cpython" | "uvloop")[];
+}
+
+export interface Kernel {
+  readonly name: string;
+  /** One line for who watches it run. */
+  readonly title: string;
+  /** How its figures are shown: operations per second, seconds for all of them, or bytes per task. */
+  readonly shown: "rate" | "seconds" | "bytes";
+  readonly operations: number;
+  /** Rounds of each column, 7 by default. */
+  readonly rounds?: number;
+  /** Operations of a round before those that count, a quarter by default. */
+  readonly warmUp?: number;
+  readonly programs: Readonly<Record<NodeColumn, Program>>;
+  readonly python?: PythonTwin;
+}

@@ -1,0 +1,66 @@
+/** 100,000 tasks are made of coroutines that wait once, and gathered. */
+import type { Coroutine } from "aioloop";
+import { coroutine, gather, run, sleep } from "aioloop";
+import type { Kernel } from "./kernel.ts";
+
+function* plain(): Coroutine<number> {
+  yield* sleep(0);
+  return 1;
+}
+
+const framed: () => Coroutine<number> = coroutine(function* () {
+  yield* sleep(0);
+  return 1;
+});
+
+async function nativeWorker(): Promise<number> {
+  await null;
+  return 1;
+}
+
+function* gatherPlain(tasks: number): Coroutine<number> {
+  const all: Coroutine<number>[] = [];
+  for (let i = 0; i < tasks; i++) all.push(plain());
+  return sum(yield* gather(all));
+}
+
+function* gatherFramed(tasks: number): Coroutine<number> {
+  const all: Coroutine<number>[] = [];
+  for (let i = 0; i < tasks; i++) all.push(framed());
+  return sum(yield* gather(all));
+}
+
+async function native(tasks: number): Promise<number> {
+  const all: Promise<number>[] = [];
+  for (let i = 0; i < tasks; i++) all.push(nativeWorker());
+  return sum(await Promise.all(all));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}
+
+const operations = 100_000;
+const warmUp = operations;
+const python = { program: "spawn", operations, rounds: 5, columns: ["cpython"] } as const;
+
+export const spawns: readonly Kernel[] = [
+  {
+    name: "spawn-plain",
+    title: "100,000 plain generators made and gathered, beside Promise.all of async functions",
+    shown: "rate",
+    operations,
+    warmUp,
+    programs: { ours: (tasks) => run(gatherPlain(tasks)), native },
+    python,
+  },
+  {
+    name: "spawn-coroutine",
+    title: "100,000 coroutine() objects made and gathered, beside Promise.all of async functions",
+    shown: "rate",
+    operations,
+    warmUp,
+    programs: { ours: (tasks) => run(gatherFramed(tasks)), native },
+    python,
+  },
+];

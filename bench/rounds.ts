@@ -1,0 +1,64 @@
+/** Interleaved rounds: what disturbs the machine disturbs both columns, and a median forgets it. */
+import { collectGarbage } from "./collect-garbage.ts";
+import type { Kernel, NodeColumn, Program } from "./kernels/kernel.ts";
+
+/** The median of the rounds, and how far they lie apart. */
+export interface Figure {
+  readonly median: number;
+  /** (largest - smallest) / median; null of a single round. */
+  readonly spread: number | null;
+}
+
+const DEFAULT_ROUNDS = 7;
+const WARM_UPS = 3;
+const QUICK = { operations: 1 / 20, rounds: 3 };
+
+/** Ours, native, ours, native, …, after a warm-up of each, with the garbage of a round collected before the next. */
+export async function measure(
+  kernel: Kernel,
+  { quick = false, onRound = () => {} }: { quick?: boolean; onRound?: () => void } = {},
+): Promise<Record<NodeColumn, Figure>> {
+  const operations = scaled(kernel, kernel.operations, quick);
+  const warmUp = quick ? operations : (kernel.warmUp ?? kernel.operations / 4);
+  const areBytes = kernel.shown === "bytes";
+  const { ours, native } = kernel.programs;
+  const rounds: Record<NodeColumn, number[]> = { ours: [], native: [] };
+
+  for (let i = 0; i < WARM_UPS && !areBytes; i++) {
+    await round(ours, warmUp, areBytes);
+    await round(native, warmUp, areBytes);
+  }
+  const count = quick ? QUICK.rounds : (kernel.rounds ?? DEFAULT_ROUNDS);
+  for (let i = 0; i < count; i++) {
+    rounds.ours.push(await round(ours, operations, areBytes));
+    rounds.native.push(await round(native, operations, areBytes));
+    onRound();
+  }
+  return { ours: figure(rounds.ours), native: figure(rounds.native) };
+}
+
+/** Operations per second; or what the program says, if that is bytes. */
+async function round(program: Program, operations: number, areBytes: boolean): Promise<number> {
+  collectGarbage();
+  let start = performance.now();
+  const begin = () => {
+    start = performance.now();
+  };
+  const result = await program(operations, begin);
+  const seconds = (performance.now() - start) / 1000;
+  if (!(result > 0)) throw new Error(`a round of ${operations} operations returned ${result}`);
+  return areBytes ? result : result / seconds;
+}
+
+/** The operations of a full run, or of a quick one. What is shown in seconds is shown for all of its operations. */
+export function scaled({ shown }: Pick<Kernel, "shown">, operations: number, quick: boolean): number {
+  return quick && shown !== "seconds" ? Math.ceil(operations * QUICK.operations) : operations;
+}
+
+export function figure(rounds: readonly number[]): Figure {
+  const sorted = [...rounds].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const median = ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
+  const spread = rounds.length > 1 ? ((sorted.at(-1) ?? 0) - (sorted[0] ?? 0)) / median : null;
+  return { median, spread };
+}

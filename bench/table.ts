@@ -1,0 +1,117 @@
+/** The table, from figures. Nothing is measured here. */
+import type { Bar, Bars, Column, Standing } from "./bars.ts";
+import { COLUMNS, standing } from "./bars.ts";
+import type { Kernel } from "./kernels/kernel.ts";
+
+/** The figures of one kernel: operations per second (memory: bytes per task); null where there is none. */
+export type Row = Readonly<Record<"ours" | Column, number | null>> & {
+  /** (largest - smallest) / median of the rounds, for each figure there is. */
+  readonly spread: Readonly<Partial<Record<"ours" | Column, number>>>;
+  readonly error?: string;
+};
+
+type Described = Pick<Kernel, "name" | "shown" | "operations">;
+
+const TITLES: Readonly<Record<Column, string>> = { native: "native", cpython: "CPython", uvloop: "uvloop" };
+
+const RATIO = "ratio, bar";
+const LEFT: ReadonlySet<string> = new Set(["kernel", RATIO, "spread"]);
+
+/** A line for each kernel: figures, ratios and bars; then how many bars were reached, and which were not. */
+export function table(
+  kernels: readonly Described[],
+  rows: Readonly<Record<string, Row>>,
+  bars: Bars,
+): string[] {
+  const header = ["kernel", "ours", ...COLUMNS.flatMap((column) => [TITLES[column], RATIO]), "spread"];
+  const lines = [header];
+  const missed: string[] = [];
+  let reached = 0;
+  for (const kernel of kernels) {
+    const row = rows[kernel.name];
+    if (row === undefined) continue;
+    const cells = [kernel.name, row.error !== undefined ? "failed" : figure(kernel, row.ours)];
+    for (const column of COLUMNS) {
+      const stands = standingOf(kernel, row, column, bars);
+      cells.push(figure(kernel, row[column]), stands === null ? "" : standingText(stands));
+      if (stands?.reached === true) reached += 1;
+      if (stands?.reached === false) missed.push(missedText(kernel.name, column, stands));
+    }
+    cells.push(spreadText(row));
+    lines.push(cells);
+  }
+  const judged = reached + missed.length;
+  const verdict = `${reached} of ${judged} bars reached${missed.length > 0 ? "; missed:" : ""}`;
+  return [...aligned(lines), "", verdict, ...missed.map((line) => `  ${line}`)];
+}
+
+function standingOf(kernel: Described, row: Row, column: Column, bars: Bars): Standing | null {
+  const other = row[column];
+  if (row.ours === null || other === null) return null;
+  return standing(row.ours, other, kernel.shown === "bytes", bars[kernel.name]?.[column] ?? null);
+}
+
+/** A figure with its unit. */
+export function figure({ shown, operations }: Omit<Described, "name">, value: number | null): string {
+  if (value === null) return "";
+  if (shown === "bytes") return `${Math.round(value)} B`;
+  if (shown === "seconds") return `${(operations / value).toFixed(3)} s`;
+  const [divisor, unit] = value >= 1e6 ? [1e6, "M/s"] : value >= 1e3 ? [1e3, "k/s"] : [1, "/s"];
+  const scaled = value / divisor;
+  return `${scaled.toFixed(scaled < 10 ? 2 : scaled < 100 ? 1 : 0)} ${unit}`;
+}
+
+function standingText({ ratio, bar, reached }: Standing): string {
+  const text = ratioText(ratio, bar).padStart(4);
+  return bar === null ? text : `${text} ${reached === true ? "✓" : "✗"} ${barText(bar)}`;
+}
+
+function missedText(name: string, column: Column, { ratio, bar }: Standing): string {
+  if (bar === null) return "";
+  const [limit, off] =
+    "atMost" in bar ? [bar.atMost, ratio / bar.atMost - 1] : [bar.atLeast, 1 - ratio / bar.atLeast];
+  const kind = "atMost" in bar ? "at most" : "at least";
+  return `${name} beside ${TITLES[column]}: ${ratioText(ratio, bar)} ×, ${kind} ${limit} × wanted (${(off * 100).toFixed(1)} % off)`;
+}
+
+function barText(bar: Bar): string {
+  return "atMost" in bar ? `≤${bar.atMost}` : `≥${bar.atLeast}`;
+}
+
+/** Rounded towards missing the bar: 0.996 is not shown as 1.00 with a cross beside it. */
+function ratioText(ratio: number, bar: Bar | null): string {
+  const digits = ratio < 10 ? 2 : ratio < 100 ? 1 : 0;
+  const scale = 10 ** digits;
+  const up = bar !== null && "atMost" in bar;
+  // The product of a decimal fraction may lie a hair beside the whole number it stands for.
+  const scaled = ratio * scale;
+  const nearest = Math.round(scaled);
+  const whole = Math.abs(scaled - nearest) < 1e-6 ? nearest : up ? Math.ceil(scaled) : Math.floor(scaled);
+  return (whole / scale).toFixed(digits);
+}
+
+/** Ours, then the other columns that were measured, in percent; a dash for a single round. */
+function spreadText(row: Row): string {
+  const measured = (["ours", ...COLUMNS] as const).filter((column) => row[column] !== null);
+  const parts = measured.map((column) => {
+    const spread = row.spread[column];
+    return spread === undefined ? "-" : (spread * 100).toFixed(0);
+  });
+  return parts.length === 0 ? "" : `${parts.join(" ")} %`;
+}
+
+/** Figures to the right, everything else to the left. */
+function aligned(lines: readonly (readonly string[])[]): string[] {
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  );
+  return lines.map((line) =>
+    line
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return LEFT.has(lines[0]?.[column] ?? "") ? cell.padEnd(width) : cell.padStart(width);
+      })
+      .join("  ")
+      .trimEnd(),
+  );
+}

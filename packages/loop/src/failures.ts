@@ -1,0 +1,75 @@
+/**
+ * Exceptions that nobody retrieved. CPython: `futures.Future.__del__`.
+ *
+ * There a future reports when it is destroyed. Here the exception of a failed future stands in a record of its own, which
+ * its loop keeps until somebody retrieves it; the report comes when the future has been collected (it holds the record,
+ * the record does not hold it) or when the loop is closed, whichever is first.
+ */
+import { tracebackOf } from "./tracebacks.ts";
+
+/** What is needed of a future and of its loop; named by shape, since both name failures. */
+interface FailedFuture {
+  readonly _loop: FailureKeeper;
+  _title(): string;
+}
+
+interface FailureKeeper {
+  readonly _failures: Set<Failure>;
+  /** those since the loop last had time to wait */
+  readonly _freshFailures: Failure[];
+  callExceptionHandler(context: {
+    message: string;
+    exception: unknown;
+    future: string;
+    sourceTraceback?: string;
+  }): void;
+}
+
+export class Failure {
+  readonly exception: unknown;
+  readonly loop: FailureKeeper;
+  /** As the future would show, without holding it: its class, and a task's name. */
+  readonly #of: string;
+  readonly #title: string;
+  readonly #sourceTraceback: string | null;
+  #open = true;
+
+  constructor(exception: unknown, future: FailedFuture) {
+    this.exception = exception;
+    this.loop = future._loop;
+    this.#of = future.constructor.name;
+    this.#title = future._title();
+    this.#sourceTraceback = tracebackOf(future);
+    this.loop._failures.add(this);
+    this.loop._freshFailures.push(this);
+    collected.register(future, this);
+  }
+
+  /** Somebody has seen it: nothing to report any more. */
+  retrieve(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.loop._failures.delete(this);
+  }
+
+  /**
+   * Until `stack` is read V8 keeps what the frames were called on, the task among it, which then is never collected. Reading takes
+   * some 10 µs, so it waits until the loop has time, when most failures have been retrieved.
+   */
+  releaseFrames(): void {
+    if (this.#open && this.exception instanceof Error) void this.exception.stack;
+  }
+
+  report(): void {
+    if (!this.#open) return;
+    this.retrieve();
+    this.loop.callExceptionHandler({
+      message: `${this.#of} exception was never retrieved`,
+      exception: this.exception,
+      future: this.#title,
+      ...(this.#sourceTraceback !== null && { sourceTraceback: this.#sourceTraceback }),
+    });
+  }
+}
+
+const collected = new FinalizationRegistry<Failure>((failure) => failure.report());

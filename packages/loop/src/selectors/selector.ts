@@ -1,0 +1,22 @@
+/** How a loop waits and what time it is: two of the four seams. CPython: `selectors.BaseSelector` and `BaseEventLoop.time`. */
+
+export interface Clock {
+  /** Seconds, monotonic. */
+  time(): number;
+  /** The clock's grain in seconds: a timer closer than this is due. */
+  readonly resolution: number;
+}
+
+export interface Selector {
+  /** True: `select(0)` is wanted in every turn, also while handles are ready. */
+  readonly polls: boolean;
+  /**
+   * Waits up to `timeout` seconds (null: without end, 0: not at all), which is until `deadline` on the loop's clock, and
+   * lets what came from outside make handles ready. False: it cannot wait here. Either it has the loop pumped when
+   * there is something to do (host), or there can never be (virtual, blocking without a source).
+   */
+  select(timeout: number | null, deadline: number): boolean;
+  /** Something became ready while the loop waited. */
+  wakeup(): void;
+  close(): void;
+}

@@ -1,0 +1,78 @@
+// What is published works as published: each dist names its sibling packages and contains none of them (a
+// second copy of loop would have a running loop of its own), and Node imports it without our condition.
+import { execFileSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const place = mkdtempSync(join(tmpdir(), "aioloop-build-"));
+const modules = join(place, "node_modules");
+
+const packages = readdirSync(join(root, "packages"))
+  .map((name) => join(root, "packages", name))
+  .filter((folder) => existsSync(join(folder, "package.json")))
+  .map((folder) => ({ folder, ...JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) }));
+
+// A place like a user's: packages without sources, and the dependencies from outside.
+beforeAll(() => {
+  execFileSync(process.execPath, [join(root, "scripts/build.mjs"), "--outdir", modules]);
+  for (const { folder, name, dependencies = {} } of packages) {
+    cpSync(join(folder, "package.json"), join(modules, name, "package.json"));
+    for (const [dependency, version] of Object.entries(dependencies)) {
+      const link = join(modules, dependency);
+      if (version === "workspace:*" || existsSync(link)) continue;
+      mkdirSync(dirname(link), { recursive: true });
+      symlinkSync(realpathSync(join(folder, "node_modules", dependency)), link, "junction");
+    }
+  }
+});
+
+afterAll(() => {
+  rmSync(place, { recursive: true });
+});
+
+describe.each(packages.map(({ name, folder }) => ({ name, folder })))("$name, built", ({ name, folder }) => {
+  test("contains no code but its own", () => {
+    const dist = join(modules, name, "dist");
+    for (const file of readdirSync(dist).filter((file) => file.endsWith(".js.map"))) {
+      // The source map names the file of each piece of code.
+      for (const source of JSON.parse(readFileSync(join(dist, file), "utf8")).sources) {
+        expect(realpathSync(join(dist, source))).toContain(join(folder, "src"));
+      }
+    }
+  });
+
+  test("imports by name only what its package.json names", () => {
+    const { dependencies = {} } = packages.find((other) => other.name === name) ?? {};
+    const dist = join(modules, name, "dist");
+    const texts = readdirSync(dist)
+      .filter((file) => file.endsWith(".js"))
+      .map((file) => readFileSync(join(dist, file), "utf8"));
+    for (const [, specifier = ""] of texts.join("\n").matchAll(/^(?:import|export)\b[^;]*?"([^"]+)";/gm)) {
+      if (specifier.startsWith(".") || specifier.startsWith("node:")) continue;
+      const dependency = specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+      expect(Object.keys(dependencies)).toContain(dependency);
+    }
+  });
+
+  test("is imported by Node", () => {
+    const program = `import(${JSON.stringify(name)}).then((all) => console.log(typeof all))`;
+    const env = { ...process.env, NODE_OPTIONS: "" };
+    expect(execFileSync(process.execPath, ["-e", program], { cwd: place, env, encoding: "utf8" })).toBe(
+      "object\n",
+    );
+  });
+});
