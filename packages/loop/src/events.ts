@@ -299,6 +299,8 @@ export interface ExceptionContext {
   transport?: unknown;
   socket?: unknown;
   asyncgen?: unknown;
+  /** The TaskGroup whose other errors hide this one. */
+  taskGroup?: unknown;
   sourceTraceback?: string;
   handleTraceback?: string;
   /** In a report about a handler that threw: what it was called with. */

@@ -23,6 +23,14 @@ export {
   TimerHandle,
 } from "./events.ts";
 export {
+  BaseExceptionGroup,
+  catchGroup,
+  type ErrorClass,
+  ExceptionGroup,
+  type GroupCondition,
+  type GroupHandler,
+} from "./exception-groups.ts";
+export {
   CancelledError,
   DeadlockError,
   InvalidStateError,

@@ -1,5 +1,7 @@
 /** What runs: coroutines, tasks, and everything that waits. Runs in any JavaScript host. */
 export { abortable } from "./abortable.ts";
+export { type AsCompletedOptions, asCompleted } from "./as-completed.ts";
+export { Barrier, BrokenBarrierError } from "./barriers.ts";
 export { coroutine, iscoroutinefunction } from "./coroutines.ts";
 export {
   BlockingEventLoop,
@@ -9,7 +11,8 @@ export {
   VirtualEventLoop,
   type VirtualLoopOptions,
 } from "./event-loops.ts";
-export { Event } from "./locks.ts";
+export { type GatherOptions, gather } from "./gather.ts";
+export { BoundedSemaphore, Condition, Event, Lock, Semaphore } from "./locks.ts";
 export {
   asyncFor,
   asyncWith,
@@ -18,7 +21,16 @@ export {
   type CoroutineIterator,
   type Manager,
 } from "./managers.ts";
-export { Queue, QueueEmpty, QueueFull, QueueShutDown } from "./queues.ts";
+export type { Compare, QueueItems } from "./queue-items.ts";
+export {
+  LifoQueue,
+  PriorityQueue,
+  type PriorityQueueOptions,
+  Queue,
+  QueueEmpty,
+  QueueFull,
+  QueueShutDown,
+} from "./queues.ts";
 export {
   type AnyLoop,
   type Ran,
@@ -29,6 +41,8 @@ export {
   run,
 } from "./runners.ts";
 export { sleep } from "./sleep.ts";
+export { type StaggeredRaceOptions, staggeredRace } from "./staggered.ts";
+export { TaskGroup, type TaskStatus } from "./taskgroups.ts";
 export {
   _enterTask,
   _leaveTask,
@@ -42,15 +56,12 @@ export {
   Task,
   type TaskConstructorOptions,
 } from "./tasks.ts";
-export { Timeout, timeout, timeoutAt } from "./timeouts.ts";
+export { MoveOn, moveOnAfter, moveOnAt, Timeout, timeout, timeoutAt } from "./timeouts.ts";
 export {
   ALL_COMPLETED,
-  type AsCompletedOptions,
-  asCompleted,
+  cancelAndWait,
   FIRST_COMPLETED,
   FIRST_EXCEPTION,
-  type GatherOptions,
-  gather,
   type ReturnWhen,
   shield,
   type WaitOptions,

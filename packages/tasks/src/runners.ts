@@ -19,10 +19,10 @@ import {
 import { delegate, describe, Failed, inspectable, isAwaitableObject, isThenable } from "@aioloop/loop/kernel";
 import { iscoroutinefunction } from "./coroutines.ts";
 import { newEventLoop } from "./event-loops.ts";
+import { gather } from "./gather.ts";
 import { SigintWatch } from "./sigint.ts";
 import type { Task } from "./tasks.ts";
 import { allTasks } from "./tasks.ts";
-import { gather } from "./waits.ts";
 
 /** How long the threads of the default executor are waited for at the end, in seconds. CPython: `constants.THREAD_JOIN_TIMEOUT`. */
 const THREAD_JOIN_TIMEOUT = 300;

@@ -75,7 +75,7 @@ export class Timeout implements Manager<Timeout> {
     return this;
   }
 
-  *aexit(failure: { error: unknown } | null): Coroutine<void> {
+  *aexit(failure: { error: unknown } | null): Coroutine<boolean | void> {
     this.#handle?.cancel();
     this.#handle = null;
     if (this.#state === "active") this.#state = "finished";
@@ -100,7 +100,7 @@ export class Timeout implements Manager<Timeout> {
       this.#state === "active"
         ? ` when=${this.#when === null ? null : Math.round(this.#when * 1000) / 1000}`
         : "";
-    return `<Timeout [${this.#state}]${when}>`;
+    return `<${this.constructor.name} [${this.#state}]${when}>`;
   }
 }
 
@@ -133,6 +133,35 @@ export function timeout(delay: number | null): Timeout {
 /** The same with a deadline on the loop's clock (`loop.time()`, seconds). CPython: `timeouts.timeout_at`. */
 export function timeoutAt(when: number | null): Timeout {
   return new Timeout(when);
+}
+
+/**
+ * A Timeout that ends its block without an error: what comes after the block goes on, and `expired()` says whether the time was
+ * over. A TimeoutError thrown inside the block is somebody else's, and passes. CPython has none; trio: `move_on_after`.
+ */
+export class MoveOn extends Timeout implements Manager<MoveOn> {
+  override *aexit(failure: { error: unknown } | null): Coroutine<boolean> {
+    try {
+      yield* super.aexit(failure);
+    } catch {
+      return true; // Timeout throws nothing here but its own TimeoutError
+    }
+    return false;
+  }
+}
+
+/**
+ * For at most `delay` seconds, null for as long as it takes: `const scope = moveOnAfter(5)`, `yield* asyncWith(scope, function* () { … })`,
+ * `if (scope.expired()) …`. @throws RuntimeError outside a turn.
+ */
+export function moveOnAfter(delay: number | null): MoveOn {
+  checkSeconds("moveOnAfter(delay)", "delay", delay);
+  return new MoveOn(delay === null ? null : getRunningLoop().time() + delay);
+}
+
+/** The same with a deadline on the loop's clock (`loop.time()`, seconds). */
+export function moveOnAt(when: number | null): MoveOn {
+  return new MoveOn(when);
 }
 
 /** @internal */

@@ -1,149 +1,32 @@
 /**
- * Waiting for several awaitables, or for one in another way. CPython: the second half of `tasks`.
+ * Waiting for several futures, or for one in another way. CPython: the second half of `tasks`; gather and as_completed have files of their own.
  *
- * gather and shield start at once and give a future; wait and waitFor are coroutines and do nothing before `yield*`.
+ * shield starts at once and gives a future; wait, waitFor and cancelAndWait are coroutines and do nothing before `yield*`.
  */
-import type { AbstractTask, Awaitable, BaseEventLoop, Coroutine, Resolved, TimerHandle } from "@aioloop/loop";
+import type { AbstractTask, Awaitable, BaseEventLoop, Coroutine } from "@aioloop/loop";
 import {
   CancelledError,
   ensureFuture,
   Future,
   futureAddToAwaitedBy,
   futureDiscardFromAwaitedBy,
-  getEventLoop,
   getRunningLoop,
   iscoroutine,
   isfuture,
+  RuntimeError,
   TimeoutError,
 } from "@aioloop/loop";
 import { describe, Failed, isThenable } from "@aioloop/loop/kernel";
-import { coroutine, isGenerator } from "./coroutines.ts";
-import type { CoroutineIterable, CoroutineIterator } from "./managers.ts";
+import { listOf } from "./awaitables.ts";
+import { coroutine } from "./coroutines.ts";
 import { asyncWith } from "./managers.ts";
-import { Queue } from "./queues.ts";
-import { isShared } from "./sleep.ts";
-import { currentTask, isFreshCoroutine, Task } from "./tasks.ts";
+import { currentTask, Task } from "./tasks.ts";
 import { checkSeconds, timeout as timeoutAfter } from "./timeouts.ts";
 
 export const FIRST_COMPLETED = "FIRST_COMPLETED";
 export const FIRST_EXCEPTION = "FIRST_EXCEPTION";
 export const ALL_COMPLETED = "ALL_COMPLETED";
 export type ReturnWhen = typeof FIRST_COMPLETED | typeof FIRST_EXCEPTION | typeof ALL_COMPLETED;
-
-// ---- gather
-
-export interface GatherOptions {
-  /** Exceptions come as results instead of ending the whole. */
-  returnExceptions?: boolean | undefined;
-}
-
-/** What gather returns. Cancelling it cancels the children; it is done when they are. CPython: `tasks._GatheringFuture`. */
-class GatheringFuture<T> extends Future<T> {
-  readonly #children: readonly Future<unknown>[];
-  _isCancelRequested = false;
-
-  constructor(children: readonly Future<unknown>[], loop: BaseEventLoop) {
-    super({ loop, subject: `gather of ${children.length}` });
-    this.#children = children;
-  }
-
-  override cancel(msg: string | null = null): boolean {
-    if (this.done()) return false;
-    let isAny = false;
-    for (const child of this.#children) if (child.cancel(msg)) isAny = true;
-    // If every child refuses, it is about to be done anyway.
-    if (isAny) this._isCancelRequested = true;
-    return isAny;
-  }
-}
-
-/**
- * Runs awaitables at the same time and gives their results in order; the same one twice runs once.
- * The first exception becomes the result at once, the others run on; with `returnExceptions` exceptions are results.
- * @throws TypeError for what cannot be awaited. CPython: `tasks.gather`.
- */
-export function gather<const A extends readonly Awaitable<unknown>[]>(
-  awaitables: A,
-  options?: GatherOptions & { returnExceptions?: false | undefined },
-): Future<{ -readonly [K in keyof A]: Resolved<A[K]> }>;
-export function gather<const A extends readonly Awaitable<unknown>[]>(
-  awaitables: A,
-  options: GatherOptions,
-): Future<{ -readonly [K in keyof A]: Resolved<A[K]> | Error }>;
-export function gather<T>(
-  awaitables: Iterable<Awaitable<T>>,
-  options?: GatherOptions & { returnExceptions?: false | undefined },
-): Future<T[]>;
-export function gather<T>(awaitables: Iterable<Awaitable<T>>, options: GatherOptions): Future<(T | Error)[]>;
-export function gather(awaitables: Iterable<Awaitable<unknown>>, options?: GatherOptions): Future<unknown> {
-  const items = listOf("gather([a(), b()])", awaitables);
-  const returnExceptions = options?.returnExceptions === true;
-  if (items.length === 0) {
-    const empty = new Future<unknown[]>({ loop: getEventLoop() });
-    empty.setResult([]);
-    return empty;
-  }
-  const where: { loop: BaseEventLoop | null } = { loop: null };
-  let distinct = 0;
-  let finished = 0;
-  let outer: GatheringFuture<unknown[]> | null = null;
-  const children: Future<unknown>[] = [];
-  const doneAlready: Future<unknown>[] = [];
-
-  const onDone = (child: Future<unknown>): void => {
-    finished += 1;
-    // Null: a child that was done in its eager start, and is looked at below (bpo-46672).
-    if (outer === null || outer.done()) {
-      child._retrieve();
-      return;
-    }
-    if (!returnExceptions) {
-      if (child.cancelled()) {
-        // Not outer.cancel(): that one was cancelled does not mean that the whole was.
-        outer.setException(child._makeCancelledError());
-        return;
-      }
-      if (child._state === Failed) {
-        outer.setException(child.exception());
-        return;
-      }
-    }
-    if (finished < distinct) return;
-    const results = children.map((one) => {
-      if (one.cancelled()) return new CancelledError(one._cancelMessage ?? "");
-      return one._state === Failed ? one.exception() : one.result();
-    });
-    // CPython takes the error of the last child in the list, whichever finished last.
-    const last = children[children.length - 1] as Future<unknown>;
-    if (outer._isCancelRequested) outer.setException(last._makeCancelledError());
-    else outer.setResult(results);
-  };
-
-  // A coroutine that no task has taken cannot have been here before: only for the others is it worth keeping a map.
-  let others: Map<unknown, Future<unknown>> | null = null;
-  const duplicateOf = (item: unknown): Future<unknown> | undefined => {
-    if (isFreshCoroutine(item) || isShared(item)) return undefined;
-    others ??= new Map(children.map((child, i) => [items[i], child]));
-    return others.get(item);
-  };
-
-  for (const item of items) {
-    let future = duplicateOf(item);
-    if (future === undefined) {
-      future = ensureFuture(item, where);
-      where.loop ??= future.getLoop();
-      if (future !== item && future instanceof Task) future._logDestroyPending = false;
-      distinct += 1;
-      if (future.done()) doneAlready.push(future);
-      else future.addDoneCallback(onDone);
-      if (others !== null) (others as Map<unknown, Future<unknown>>).set(item, future);
-    }
-    children.push(future);
-  }
-  outer = new GatheringFuture(children, where.loop as BaseEventLoop);
-  for (const child of doneAlready) onDone(child);
-  return outer;
-}
 
 // ---- wait
 
@@ -268,18 +151,35 @@ export const waitFor: <T>(awaitable: Awaitable<T>, timeout: number | null) => Co
   },
 );
 
-/** Waits for a private future, so as to be cancellable itself. CPython: `tasks._cancel_and_wait`. */
-function* cancelAndWait(future: Future<unknown>): Coroutine<void> {
-  const waiter = getRunningLoop().createFuture("the end of what was cancelled");
+// ---- cancelAndWait
+
+/**
+ * Cancels a task (or a future) and waits until it has ended, however it ends; true if it ended cancelled. Its exception, if it has
+ * one, is not thrown: `task.exception()` gives it. A CancelledError that comes out of here is the caller's own.
+ * `task.cancel(); try { yield* task } …` cannot tell the two (gh-103486).
+ * @throws RuntimeError for the task that calls: it would wait for itself. CPython: `tasks._cancel_and_wait`, which is private.
+ */
+export function cancelAndWait(task: Future<unknown>, msg: string | null = null): Coroutine<boolean> {
+  if (!isfuture(task)) throw new TypeError(`cancelAndWait(task): a task or future, got ${describe(task)}`);
+  return endOf(task, msg);
+}
+
+const endOf = coroutine(function* cancelAndWait(task: Future<unknown>, msg: string | null) {
+  if (task.done()) return task.cancelled();
+  if ((task as unknown) === currentTask())
+    throw new RuntimeError(`cancelAndWait(${task}): a task cannot wait for its own end. cancel() it`);
+  // Not `yield* task`: a private future can be cancelled without cancelling the task once more, and throws nothing of its.
+  const waiter = getRunningLoop().createFuture(`the end of ${describe(task)}`);
   const onDone = () => release(waiter);
-  future.addDoneCallback(onDone);
+  task.addDoneCallback(onDone);
   try {
-    future.cancel();
+    task.cancel(msg);
     yield* waiter;
   } finally {
-    future.removeDoneCallback(onDone);
+    task.removeDoneCallback(onDone);
   }
-}
+  return task.cancelled();
+});
 
 // ---- shield
 
@@ -330,119 +230,4 @@ function reportFailure(future: Future<unknown>): void {
   future
     .getLoop()
     .callExceptionHandler({ message: `${kind} exception in shielded future`, exception, future });
-}
-
-// ---- asCompleted
-
-export interface AsCompletedOptions {
-  /** Seconds for all of them together; null: without end. */
-  timeout?: number | null | undefined;
-}
-
-/**
- * Runs awaitables at the same time and gives them as they finish: `for` gives coroutines to await, each the next one's
- * result; `asyncFor` gives the original futures. After the timeout each that is missing is a TimeoutError.
- * @throws TypeError for a single awaitable. CPython: `tasks.as_completed`.
- */
-export function asCompleted<T>(
-  awaitables: Iterable<Awaitable<T>>,
-  options?: AsCompletedOptions,
-): Iterable<Coroutine<T>> & CoroutineIterable<Future<T>> {
-  const timeout = options?.timeout ?? null;
-  checkSeconds("asCompleted(awaitables, { timeout })", "timeout", timeout);
-  return new AsCompleted<T>(listOf("asCompleted([a(), b()])", awaitables), timeout);
-}
-
-/** CPython: `tasks._AsCompletedIterator`. Leaving it early undoes nothing: the others run on, as there. */
-class AsCompleted<T> implements Iterable<Coroutine<T>>, Iterator<Coroutine<T>>, CoroutineIterator<Future<T>> {
-  /** In order of completion; null once for each that the timeout was faster than. */
-  readonly #done: Queue<Future<T> | null> = new Queue();
-  readonly #todo: Set<Future<T>>;
-  #left: number;
-  #timer: TimerHandle | null = null;
-  readonly #onDone = (future: Future<T>): void => {
-    if (this.#todo.size === 0) return; // the timeout was faster
-    this.#todo.delete(future);
-    this.#done.putNowait(future);
-    if (this.#todo.size === 0) this.#timer?.cancel();
-  };
-
-  constructor(awaitables: readonly Awaitable<T>[], timeout: number | null) {
-    const loop = getEventLoop();
-    this.#todo = new Set(distinct(awaitables).map((one) => ensureFuture(one, { loop })));
-    for (const future of this.#todo) future.addDoneCallback(this.#onDone);
-    this.#left = this.#todo.size;
-    if (this.#left > 0 && timeout !== null && timeout !== Number.POSITIVE_INFINITY) {
-      this.#timer = loop.callLater(timeout, () => this.#onTimeout());
-    }
-  }
-
-  #onTimeout(): void {
-    for (const future of this.#todo) {
-      future.removeDoneCallback(this.#onDone);
-      this.#done.putNowait(null);
-    }
-    this.#todo.clear();
-  }
-
-  [Symbol.iterator](): this {
-    return this;
-  }
-
-  aiter(): this {
-    return this;
-  }
-
-  next(): IteratorResult<Coroutine<T>> {
-    if (this.#left === 0) return { value: undefined, done: true };
-    this.#left -= 1;
-    return { value: nextResult(this.#done), done: false };
-  }
-
-  *anext(): Coroutine<IteratorResult<Future<T>>> {
-    if (this.#left === 0) return { value: undefined, done: true };
-    this.#left -= 1;
-    return { value: yield* nextDone(this.#done), done: false };
-  }
-}
-
-function* nextDone<T>(done: Queue<Future<T> | null>): Coroutine<Future<T>> {
-  const future = yield* done.get();
-  if (future === null) throw new TimeoutError("asCompleted: the timeout was faster");
-  return future;
-}
-
-const nextResult: <T>(done: Queue<Future<T> | null>) => Coroutine<T> = coroutine(function* asCompleted<T>(
-  done: Queue<Future<T> | null>,
-) {
-  return (yield* nextDone(done)).result();
-});
-
-// ----
-
-/** Without duplicates, which run once. */
-function distinct<T>(awaitables: readonly Awaitable<T>[]): Awaitable<T>[] {
-  const seen = new Set<unknown>();
-  return awaitables.filter((one) => {
-    const isNew = isShared(one) || !seen.has(one);
-    seen.add(one);
-    return isNew;
-  });
-}
-
-/** An iterable as a list: no string, no single awaitable, nothing that is not iterable. */
-function listOf<T>(usage: string, given: Iterable<T>): T[] {
-  const isSingle = isfuture(given) || iscoroutine(given);
-  if (
-    !isSingle &&
-    typeof given !== "string" &&
-    typeof (given as Iterable<T> | null | undefined)?.[Symbol.iterator] === "function"
-  ) {
-    return [...given];
-  }
-  let got = describe(given);
-  if (isGenerator(given))
-    got = "a generator: put it in brackets, or spread it, [...it], if it generates them";
-  else if (isSingle) got = `one, ${got}: put it in brackets`;
-  throw new TypeError(`${usage}: takes a list of awaitables, got ${got}`);
 }

@@ -1,0 +1,215 @@
+/**
+ * gather: several awaitables at the same time, their results in order. CPython: `tasks.gather`.
+ *
+ * It starts at once and gives a future. With a `limit`, which CPython has not (gh-115201), it starts the next one when one is
+ * done, and reads the iterable only then.
+ */
+import type { Awaitable, BaseEventLoop, Resolved } from "@aioloop/loop";
+import { CancelledError, ensureFuture, Future, getEventLoop } from "@aioloop/loop";
+import { Failed } from "@aioloop/loop/kernel";
+import { checkLimit, iteratorOf, listOf } from "./awaitables.ts";
+import { isShared } from "./sleep.ts";
+import { isFreshCoroutine, Task } from "./tasks.ts";
+
+export interface GatherOptions {
+  /** Exceptions come as results instead of ending the whole. */
+  returnExceptions?: boolean | undefined;
+  /** At most so many run at the same time; the iterable is read as they are started. By default all are started at once. */
+  limit?: number | undefined;
+}
+
+/** What gather returns. Cancelling it cancels the children; it is done when they are. CPython: `tasks._GatheringFuture`. */
+class GatheringFuture<T> extends Future<T> {
+  readonly #children: readonly Future<unknown>[];
+  _isCancelRequested = false;
+
+  constructor(children: readonly Future<unknown>[], loop: BaseEventLoop) {
+    super({ loop, subject: `gather of ${children.length}` });
+    this.#children = children;
+  }
+
+  override cancel(msg: string | null = null): boolean {
+    if (this.done()) return false;
+    let isAny = false;
+    for (const child of this.#children) if (child.cancel(msg)) isAny = true;
+    // If every child refuses, it is about to be done anyway.
+    if (isAny) this._isCancelRequested = true;
+    return isAny;
+  }
+
+  /** A child ended so that the whole has failed; false if it did not. */
+  _failWith(child: Future<unknown>): boolean {
+    // Not cancel(): that one was cancelled does not mean that the whole was.
+    if (child.cancelled()) this.setException(child._makeCancelledError());
+    else if (child._state === Failed) this.setException(child.exception());
+    else return false;
+    return true;
+  }
+
+  /** All children are done. */
+  _conclude(): void {
+    const last = this.#children[this.#children.length - 1] as Future<unknown>;
+    // CPython takes the error of the last child in the list, whichever finished last.
+    if (this._isCancelRequested) this.setException(last._makeCancelledError());
+    else this.setResult(this.#children.map(resultOf) as T);
+  }
+}
+
+function resultOf(child: Future<unknown>): unknown {
+  if (child.cancelled()) return new CancelledError(child._cancelMessage ?? "");
+  return child._state === Failed ? child.exception() : child.result();
+}
+
+/**
+ * Runs awaitables at the same time and gives their results in order; the same one twice runs once.
+ * The first exception becomes the result at once, the others run on; with `returnExceptions` exceptions are results.
+ * With `limit` no more are started after an exception or a cancellation.
+ * @throws TypeError for what cannot be awaited, RangeError for a limit below 1. CPython: `tasks.gather`.
+ */
+export function gather<const A extends readonly Awaitable<unknown>[]>(
+  awaitables: A,
+  options?: GatherOptions & { returnExceptions?: false | undefined },
+): Future<{ -readonly [K in keyof A]: Resolved<A[K]> }>;
+export function gather<const A extends readonly Awaitable<unknown>[]>(
+  awaitables: A,
+  options: GatherOptions,
+): Future<{ -readonly [K in keyof A]: Resolved<A[K]> | Error }>;
+export function gather<T>(
+  awaitables: Iterable<Awaitable<T>>,
+  options?: GatherOptions & { returnExceptions?: false | undefined },
+): Future<T[]>;
+export function gather<T>(awaitables: Iterable<Awaitable<T>>, options: GatherOptions): Future<(T | Error)[]>;
+export function gather(awaitables: Iterable<Awaitable<unknown>>, options?: GatherOptions): Future<unknown> {
+  const returnExceptions = options?.returnExceptions === true;
+  const limit = options?.limit;
+  if (limit === undefined) return gatherAll(listOf("gather([a(), b()])", awaitables), returnExceptions);
+  const usage = "gather(awaitables, { limit })";
+  checkLimit(usage, limit);
+  return gatherSome(iteratorOf(usage, awaitables), limit, returnExceptions);
+}
+
+function nothing(): Future<unknown> {
+  const empty = new Future<unknown[]>({ loop: getEventLoop() });
+  empty.setResult([]);
+  return empty;
+}
+
+function gatherAll(items: readonly Awaitable<unknown>[], returnExceptions: boolean): Future<unknown> {
+  if (items.length === 0) return nothing();
+  const where: { loop: BaseEventLoop | null } = { loop: null };
+  let distinct = 0;
+  let finished = 0;
+  let outer: GatheringFuture<unknown[]> | null = null;
+  const children: Future<unknown>[] = [];
+  const doneAlready: Future<unknown>[] = [];
+
+  const onDone = (child: Future<unknown>): void => {
+    finished += 1;
+    // Null: a child that was done in its eager start, and is looked at below (bpo-46672).
+    if (outer === null || outer.done()) child._retrieve();
+    else if (!returnExceptions && outer._failWith(child)) return;
+    else if (finished === distinct) outer._conclude();
+  };
+
+  // A coroutine that no task has taken cannot have been here before: only for the others is it worth keeping a map.
+  let others: Map<unknown, Future<unknown>> | null = null;
+  const duplicateOf = (item: unknown): Future<unknown> | undefined => {
+    if (isFreshCoroutine(item) || isShared(item)) return undefined;
+    others ??= new Map(children.map((child, i) => [items[i], child]));
+    return others.get(item);
+  };
+
+  for (const item of items) {
+    let future = duplicateOf(item);
+    if (future === undefined) {
+      future = start(item, where);
+      distinct += 1;
+      if (future.done()) doneAlready.push(future);
+      else future.addDoneCallback(onDone);
+      if (others !== null) (others as Map<unknown, Future<unknown>>).set(item, future);
+    }
+    children.push(future);
+  }
+  outer = new GatheringFuture(children, where.loop as BaseEventLoop);
+  for (const child of doneAlready) onDone(child);
+  return outer;
+}
+
+/** All are to be of one loop, the first one's. */
+function start(item: Awaitable<unknown>, where: { loop: BaseEventLoop | null }): Future<unknown> {
+  const future = ensureFuture(item, where);
+  where.loop ??= future.getLoop();
+  if (future !== item && future instanceof Task) future._logDestroyPending = false;
+  return future;
+}
+
+/** With a limit. An item is read when there is room for it, and what the iterable throws then is the result. */
+function gatherSome(
+  items: Iterator<Awaitable<unknown>>,
+  limit: number,
+  returnExceptions: boolean,
+): Future<unknown> {
+  const where: { loop: BaseEventLoop | null } = { loop: null };
+  const children: Future<unknown>[] = [];
+  const seen = new Map<unknown, Future<unknown>>();
+  let outer: GatheringFuture<unknown[]> | null = null;
+  let running = 0;
+  let isRead = false;
+
+  const isOpen = () => !isRead && (outer === null || !(outer.done() || outer._isCancelRequested));
+
+  /** Starts as many as there is room for. */
+  const fill = (): void => {
+    while (running < limit && isOpen()) {
+      const next = items.next();
+      if (next.done === true) {
+        isRead = true;
+        return;
+      }
+      const item = next.value;
+      const earlier = isShared(item) ? undefined : seen.get(item);
+      const child = earlier ?? start(item, where);
+      children.push(child);
+      if (earlier !== undefined) continue;
+      seen.set(item, child);
+      outer ??= new GatheringFuture(children, where.loop as BaseEventLoop);
+      if (child.done()) settle(child);
+      else {
+        running += 1;
+        child.addDoneCallback(onDone);
+      }
+    }
+  };
+
+  const settle = (child: Future<unknown>): void => {
+    const all = outer as GatheringFuture<unknown[]>;
+    if (all.done()) child._retrieve();
+    else if (!returnExceptions && all._failWith(child)) items.return?.();
+  };
+
+  const onDone = (child: Future<unknown>): void => {
+    running -= 1;
+    settle(child);
+    try {
+      fill();
+    } catch (error) {
+      isRead = true;
+      outer?.setException(error);
+    }
+    conclude();
+  };
+
+  const conclude = (): void => {
+    if (outer === null || outer.done() || running > 0) return;
+    if (isRead) outer._conclude();
+    else if (outer._isCancelRequested) {
+      items.return?.();
+      outer._conclude();
+    }
+  };
+
+  fill();
+  if (outer === null) return nothing();
+  conclude();
+  return outer;
+}
