@@ -226,8 +226,9 @@ function* mainSteps<T>(
   }
 }
 
+/** How many requests are left; a task of another factory may not count them, and its error is let through then. */
 function uncancel(task: AbstractTask): number {
-  return (task as Task<unknown>).uncancel();
+  return (task as Partial<Task<unknown>>).uncancel?.() ?? 1;
 }
 
 function* closingSteps(loop: AnyLoop, setsEventLoop: boolean): Steps<void> {

@@ -29,8 +29,17 @@ export class SigintWatch {
       host?.kill(host.pid, "SIGINT");
     };
     const isFree = typeof host?.listenerCount === "function" && host.listenerCount("SIGINT") === 0;
-    this.#host = isFree ? host : null;
-    this.#host?.on("SIGINT", this.#onSigint);
+    this.#host = isFree && this.#listens(host) ? host : null;
+  }
+
+  /** A host may have signals and not let this thread listen to them. */
+  #listens(host: SignalHost): boolean {
+    try {
+      host.on("SIGINT", this.#onSigint);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   end(): void {

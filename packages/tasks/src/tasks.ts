@@ -31,6 +31,7 @@ import {
   getEventLoop,
   getRunningLoop,
   Handle,
+  InvalidStateError,
   iscoroutine,
   logger,
   RuntimeError,
@@ -157,10 +158,11 @@ export class Task<T> extends Future<T> implements AbstractTask<T>, Runnable {
     const name = options?.name;
     this._name = name === undefined || name === null ? ++taskCount : String(name);
     this._context = options?.context ?? running.context._snapshot();
+    const isEager = options?.eagerStart === true && slots.running === loop;
+    if (!isEager) loop._enqueue(this); // first, since a closed loop refuses it
     loop._registerTask(this);
     if (loop._instrument !== null) loop._instrument.taskCreated(this);
-    if (options?.eagerStart === true && slots.running === loop) this._startEagerly();
-    else loop._enqueue(this);
+    if (isEager) this._startEagerly();
   }
 
   /** @internal */
@@ -301,6 +303,10 @@ export class Task<T> extends Future<T> implements AbstractTask<T>, Runnable {
 
   /** @internal The next step. CPython: `Task.__step`, `Task.__wakeup`. */
   _run(): void {
+    if (this._state !== Pending) {
+      this._refuseStep();
+      return;
+    }
     const loop = this._loop;
     const context = this._context;
     if (context !== running.context && !this._enterContext(context)) return;
@@ -312,6 +318,13 @@ export class Task<T> extends Future<T> implements AbstractTask<T>, Runnable {
     loop._currentTask = null;
     // The first `set` of a context variable puts an open context in place of a snapshot: it is the task's from now on.
     if (context !== running.context) this._context = running.context;
+  }
+
+  /** @internal Somebody has finished it past its own methods: `Future.prototype.setResult.call(task, …)`. */
+  _refuseStep(): void {
+    this._loop._unregisterTask(this);
+    const exception = new InvalidStateError(`the next step of ${this}: it is done already`);
+    this._loop.callExceptionHandler({ message: `Exception in a step of ${this}`, exception, task: this });
   }
 
   /** @internal */
@@ -688,7 +701,7 @@ export function currentTask(loop: BaseEventLoop | null = null): Task<unknown> | 
 /** The tasks of a loop, by default the running one, that are not done, oldest first. CPython: `tasks.all_tasks`. */
 export function allTasks(loop: BaseEventLoop | null = null): Set<Task<unknown>> {
   const tasks = (loop ?? getRunningLoop())._unfinishedTasks() as Task<unknown>[];
-  return new Set(tasks);
+  return new Set(tasks.filter((task) => !task.done())); // tasks of other kinds may be listed and done
 }
 
 /** For other implementations of tasks: lists `task` among its loop's. CPython: `tasks._register_task`. */

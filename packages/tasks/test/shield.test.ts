@@ -132,10 +132,12 @@ test("shield() of a gather: cancelling the outer one leaves the children alone",
 test("gather() of shields: cancelling the whole leaves what is shielded alone", () => {
   program(function* () {
     const children = [createTask(sleep(2, 1)), createTask(sleep(2, 2))];
-    const whole = gather(children.map((child) => shield(child)));
+    const shields = children.map((child) => shield(child));
+    const whole = gather(shields);
     yield* sleep(1);
     whole.cancel();
     expect(yield* errorOf(whole)).toBeInstanceOf(CancelledError);
+    expect(shields.map(endOf)).toEqual(["cancelled", "cancelled"]);
     expect(yield* gather(children)).toEqual([1, 2]);
   });
 });
