@@ -1,7 +1,7 @@
 /** The bars: how each kernel of ours must stand beside the other columns. This is the one place to change them. */
 
 /** What a kernel of ours is set beside. */
-export const COLUMNS = ["native", "cpython", "uvloop"] as const;
+export const COLUMNS = ["native", "cpython", "uvloop", "effect", "effection"] as const;
 export type Column = (typeof COLUMNS)[number];
 
 /** At least so many times as fast; or at most so many times what the other costs, in time or bytes. */
@@ -19,14 +19,23 @@ export const bars: Bars = {
   "tasks-1000000": { native: atLeast(1), cpython: atLeast(12) },
   "call-soon": { native: atLeast(2), cpython: atLeast(30), uvloop: atLeast(12) },
   future: { native: atLeast(1), cpython: atLeast(12) },
-  "spawn-plain": { native: atLeast(0.5), cpython: atLeast(8) },
-  "spawn-coroutine": { native: atLeast(0.5), cpython: atLeast(8) },
+  "spawn-plain": { native: atLeast(0.5), cpython: atLeast(8), effect: atLeast(3), effection: atLeast(50) },
+  "spawn-coroutine": {
+    native: atLeast(0.5),
+    cpython: atLeast(8),
+    effect: atLeast(3),
+    effection: atLeast(50),
+  },
+  "taskgroup-spawn": { cpython: atLeast(8), effect: atLeast(3), effection: atLeast(50) },
   "child-plain": { native: atLeast(1.5) },
   "child-coroutine": { native: atLeast(0.6) },
   "depth-coroutine-100": { native: atLeast(2), cpython: atLeast(50) },
   "depth-coroutine-1000": { native: atLeast(2), cpython: atLeast(50) },
   sleeps: { native: atMost(1.3), cpython: atLeast(5) },
   "timer-cancel": { native: atLeast(3), cpython: atLeast(8) },
+  "queue-1": { cpython: atLeast(10) },
+  "lock-free": { cpython: atLeast(2) },
+  "lock-contended": { cpython: atLeast(10) },
   memory: { native: atMost(1.4), cpython: atMost(0.7) },
 };
 

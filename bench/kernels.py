@@ -121,6 +121,62 @@ async def memory(count, size, begin):
     return allocated / count
 
 
+async def queue(items, size, begin):
+    between = asyncio.Queue(1)
+
+    async def produce():
+        for _ in range(items):
+            await between.put(1)
+
+    async def consume():
+        got = 0
+        while got < items:
+            got += await between.get()
+        return got
+
+    return (await asyncio.gather(produce(), consume()))[1]
+
+
+async def lock_free(times, size, begin):
+    lock = asyncio.Lock()
+    done = 0
+    while done < times:
+        await lock.acquire()
+        done += 1
+        lock.release()
+    return done
+
+
+async def lock_contended(times, size, begin):
+    lock = asyncio.Lock()
+    contenders = 100
+
+    async def contender():
+        done = 0
+        while done < times / contenders:
+            await lock.acquire()
+            await asyncio.sleep(0)
+            done += 1
+            lock.release()
+        return done
+
+    return sum(await asyncio.gather(*[contender() for _ in range(contenders)]))
+
+
+async def taskgroup(count, size, begin):
+    done = 0
+
+    async def child():
+        nonlocal done
+        await asyncio.sleep(0)
+        done += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(count):
+            group.create_task(child())
+    return done
+
+
 PROGRAMS = {
     "switch": switch,
     "tasks": tasks,
@@ -131,6 +187,10 @@ PROGRAMS = {
     "sleeps": sleeps,
     "timer-cancel": timer_cancel,
     "memory": memory,
+    "queue": queue,
+    "lock-free": lock_free,
+    "lock-contended": lock_contended,
+    "taskgroup": taskgroup,
 }
 
 

@@ -1,7 +1,7 @@
 /** `npm run bench`: every kernel of ours beside native promises and timers, CPython and uvloop. See README.md. */
 import { parseArgs } from "node:util";
 import type { Column } from "./bars.ts";
-import { bars } from "./bars.ts";
+import { bars, COLUMNS } from "./bars.ts";
 import { kernels } from "./kernels/index.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 import { machine, machineNote } from "./machine.ts";
@@ -105,12 +105,11 @@ async function measureKernel(kernel: Kernel, pythons: Pythons, quick: boolean): 
       errors.push(messageOf(error));
     }
   }
-  const { ours, native, cpython, uvloop } = figures;
+  const median = (column: "ours" | Column) => figures[column]?.median ?? null;
+  const others = COLUMNS.map((column) => [column, median(column)] as const);
   return {
-    ours: ours?.median ?? null,
-    native: native?.median ?? null,
-    cpython: cpython?.median ?? null,
-    uvloop: uvloop?.median ?? null,
+    ours: median("ours"),
+    ...(Object.fromEntries(others) as Record<Column, number | null>),
     spread: Object.fromEntries(
       Object.entries(figures).flatMap(([column, { spread }]) => (spread === null ? [] : [[column, spread]])),
     ),

@@ -6,11 +6,10 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { isMain } from "../scripts/process.mjs";
 import { kernels } from "./kernels/index.ts";
-import type { NodeColumn } from "./kernels/kernel.ts";
-import type { Figure } from "./rounds.ts";
+import type { Figures } from "./rounds.ts";
 import { measure } from "./rounds.ts";
 
-type Message = "round" | Record<NodeColumn, Figure>;
+type Message = "round" | Figures;
 
 const file = fileURLToPath(import.meta.url);
 
@@ -18,10 +17,10 @@ const file = fileURLToPath(import.meta.url);
 export function measureInNode(
   name: string,
   options: { quick: boolean; onRound: () => void },
-): Promise<Record<NodeColumn, Figure>> {
+): Promise<Figures> {
   const { AIOLOOP_DEBUG: _, ...env } = process.env;
   const child = fork(file, [name, ...(options.quick ? ["--quick"] : [])], { env });
-  let figures: Record<NodeColumn, Figure> | null = null;
+  let figures: Figures | null = null;
   child.on("message", (message: Message) => {
     if (message === "round") options.onRound();
     else figures = message;

@@ -1,6 +1,7 @@
 /** Interleaved rounds: what disturbs the machine disturbs both columns, and a median forgets it. */
 import { collectGarbage } from "./collect-garbage.ts";
 import type { Kernel, NodeColumn, Program } from "./kernels/kernel.ts";
+import { NODE_COLUMNS } from "./kernels/kernel.ts";
 
 /** The median of the rounds, and how far they lie apart. */
 export interface Figure {
@@ -13,28 +14,34 @@ const DEFAULT_ROUNDS = 7;
 const WARM_UPS = 3;
 const QUICK = { operations: 1 / 20, rounds: 3 };
 
-/** Ours, native, ours, native, …, after a warm-up of each, with the garbage of a round collected before the next. */
+export type Figures = Readonly<Partial<Record<NodeColumn, Figure>>>;
+
+/** Ours, native, …, ours, native, …, after a warm-up of each, with the garbage of a round collected before the next. */
 export async function measure(
   kernel: Kernel,
   { quick = false, onRound = () => {} }: { quick?: boolean; onRound?: () => void } = {},
-): Promise<Record<NodeColumn, Figure>> {
+): Promise<Figures> {
   const operations = scaled(kernel, kernel.operations, quick);
   const warmUp = quick ? operations : (kernel.warmUp ?? kernel.operations / 4);
   const areBytes = kernel.shown === "bytes";
-  const { ours, native } = kernel.programs;
-  const rounds: Record<NodeColumn, number[]> = { ours: [], native: [] };
+  const columns = NODE_COLUMNS.flatMap((column) => {
+    const program = kernel.programs[column];
+    return program === undefined ? [] : [{ column, program, part: kernel.fewer?.[column] ?? 1 }];
+  });
+  const rounds: Partial<Record<NodeColumn, number[]>> = {};
 
   for (let i = 0; i < WARM_UPS && !areBytes; i++) {
-    await round(ours, warmUp, areBytes);
-    await round(native, warmUp, areBytes);
+    for (const { program, part } of columns) await round(program, Math.ceil(warmUp * part), areBytes);
   }
   const count = quick ? QUICK.rounds : (kernel.rounds ?? DEFAULT_ROUNDS);
   for (let i = 0; i < count; i++) {
-    rounds.ours.push(await round(ours, operations, areBytes));
-    rounds.native.push(await round(native, operations, areBytes));
+    for (const { column, program, part } of columns) {
+      rounds[column] ??= [];
+      rounds[column].push(await round(program, Math.ceil(operations * part), areBytes));
+    }
     onRound();
   }
-  return { ours: figure(rounds.ours), native: figure(rounds.native) };
+  return Object.fromEntries(Object.entries(rounds).map(([column, figures]) => [column, figure(figures)]));
 }
 
 /** Operations per second; or what the program says, if that is bytes. */

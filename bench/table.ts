@@ -1,6 +1,6 @@
 /** The table, from figures. Nothing is measured here. */
 import type { Bar, Bars, Column, Standing } from "./bars.ts";
-import { COLUMNS, standing } from "./bars.ts";
+import { standing } from "./bars.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 
 /** The figures of one kernel: operations per second (memory: bytes per task); null where there is none. */
@@ -12,10 +12,22 @@ export type Row = Readonly<Record<"ours" | Column, number | null>> & {
 
 type Described = Pick<Kernel, "name" | "shown" | "operations">;
 
-const TITLES: Readonly<Record<Column, string>> = { native: "native", cpython: "CPython", uvloop: "uvloop" };
+const TITLES: Readonly<Record<Column, string>> = {
+  native: "native",
+  cpython: "CPython",
+  uvloop: "uvloop",
+  effect: "Effect",
+  effection: "Effection",
+};
 
 const RATIO = "ratio, bar";
 const LEFT: ReadonlySet<string> = new Set(["kernel", RATIO, "spread"]);
+
+/** What stands in one table: others' loops; and below, in those kernels that have them, others' ways on the same loop. */
+const GROUPS: readonly (readonly Column[])[] = [
+  ["native", "cpython", "uvloop"],
+  ["effect", "effection"],
+];
 
 /** A line for each kernel: figures, ratios and bars; then how many bars were reached, and which were not. */
 export function table(
@@ -23,26 +35,33 @@ export function table(
   rows: Readonly<Record<string, Row>>,
   bars: Bars,
 ): string[] {
-  const header = ["kernel", "ours", ...COLUMNS.flatMap((column) => [TITLES[column], RATIO]), "spread"];
-  const lines = [header];
   const missed: string[] = [];
   let reached = 0;
-  for (const kernel of kernels) {
-    const row = rows[kernel.name];
-    if (row === undefined) continue;
-    const cells = [kernel.name, row.error !== undefined ? "failed" : figure(kernel, row.ours)];
-    for (const column of COLUMNS) {
-      const stands = standingOf(kernel, row, column, bars);
-      cells.push(figure(kernel, row[column]), stands === null ? "" : standingText(stands));
-      if (stands?.reached === true) reached += 1;
-      if (stands?.reached === false) missed.push(missedText(kernel.name, column, stands));
+  const tables = GROUPS.map((columns, i) => {
+    const lines = [["kernel", "ours", ...columns.flatMap((column) => [TITLES[column], RATIO]), "spread"]];
+    for (const kernel of kernels) {
+      const row = rows[kernel.name];
+      if (row === undefined) continue;
+      if (i > 0 && columns.every((column) => row[column] === null)) continue;
+      const cells = [kernel.name, row.error !== undefined ? "failed" : figure(kernel, row.ours)];
+      for (const column of columns) {
+        const stands = standingOf(kernel, row, column, bars);
+        cells.push(figure(kernel, row[column]), stands === null ? "" : standingText(stands));
+        if (stands?.reached === true) reached += 1;
+        if (stands?.reached === false) missed.push(missedText(kernel.name, column, stands));
+      }
+      cells.push(spreadText(row, columns));
+      lines.push(cells);
     }
-    cells.push(spreadText(row));
-    lines.push(cells);
-  }
+    return lines;
+  });
   const judged = reached + missed.length;
   const verdict = `${reached} of ${judged} bars reached${missed.length > 0 ? "; missed:" : ""}`;
-  return [...aligned(lines), "", verdict, ...missed.map((line) => `  ${line}`)];
+  return [
+    ...tables.filter((lines) => lines.length > 1).flatMap((lines) => [...aligned(lines), ""]),
+    verdict,
+    ...missed.map((line) => `  ${line}`),
+  ];
 }
 
 function standingOf(kernel: Described, row: Row, column: Column, bars: Bars): Standing | null {
@@ -91,8 +110,8 @@ function ratioText(ratio: number, bar: Bar | null): string {
 }
 
 /** Ours, then the other columns that were measured, in percent; a dash for a single round. */
-function spreadText(row: Row): string {
-  const measured = (["ours", ...COLUMNS] as const).filter((column) => row[column] !== null);
+function spreadText(row: Row, columns: readonly Column[]): string {
+  const measured = (["ours", ...columns] as const).filter((column) => row[column] !== null);
   const parts = measured.map((column) => {
     const spread = row.spread[column];
     return spread === undefined ? "-" : (spread * 100).toFixed(0);

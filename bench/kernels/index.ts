@@ -4,10 +4,13 @@ import { childCalls } from "./child.ts";
 import { depths } from "./depth.ts";
 import { future } from "./future.ts";
 import type { Kernel } from "./kernel.ts";
+import { locks } from "./locks.ts";
 import { memory } from "./memory.ts";
+import { queue } from "./queue.ts";
 import { sleeps } from "./sleeps.ts";
 import { spawns } from "./spawn.ts";
 import { switches } from "./switch.ts";
+import { taskgroup } from "./taskgroup.ts";
 import { taskSwitches } from "./tasks.ts";
 import { timerCancel } from "./timer-cancel.ts";
 
@@ -17,9 +20,12 @@ export const kernels: readonly Kernel[] = [
   callSoon,
   future,
   ...spawns,
+  taskgroup,
   ...childCalls,
   ...depths,
   sleeps,
   timerCancel,
+  queue,
+  ...locks,
   memory,
 ];

@@ -1,7 +1,8 @@
 /** What a kernel is. Each file beside this one holds one idea: the same small program for every column. */
 
 /** The columns that are measured in Node; the other ones are Python's, in kernels.py. */
-export type NodeColumn = "ours" | "native";
+export const NODE_COLUMNS = ["ours", "native", "effect", "effection"] as const;
+export type NodeColumn = (typeof NODE_COLUMNS)[number];
 
 /**
  * One round. Returns how many operations were done, counted by the work itself: that proves it was done, and nothing
@@ -31,6 +32,9 @@ export interface Kernel {
   readonly rounds?: number;
   /** Operations of a round before those that count, a quarter by default. */
   readonly warmUp?: number;
-  readonly programs: Readonly<Record<NodeColumn, Program>>;
+  /** Those that have the thing. */
+  readonly programs: Readonly<Partial<Record<NodeColumn, Program>>> & { readonly ours: Program };
+  /** What part of the operations a column does that would take too long with all of them. */
+  readonly fewer?: Readonly<Partial<Record<NodeColumn, number>>>;
   readonly python?: PythonTwin;
 }

@@ -36,6 +36,29 @@ async function native(tasks: number): Promise<number> {
   return sum(await Promise.all(all));
 }
 
+async function effect(tasks: number, begin: () => void): Promise<number> {
+  const { Effect } = await import("effect");
+  begin();
+  const worker = Effect.gen(function* () {
+    yield* Effect.yieldNow;
+    return 1;
+  });
+  const all = Array.from({ length: tasks }, () => worker);
+  return sum(await Effect.runPromise(Effect.all(all, { concurrency: "unbounded" })));
+}
+
+async function effection(tasks: number, begin: () => void): Promise<number> {
+  const { all, run: runEffection, until } = await import("effection");
+  begin();
+  function* worker() {
+    yield* until(Promise.resolve());
+    return 1;
+  }
+  return await runEffection(function* () {
+    return sum(yield* all(Array.from({ length: tasks }, () => ({ [Symbol.iterator]: worker }))));
+  });
+}
+
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((a, b) => a + b, 0);
 }
@@ -51,7 +74,8 @@ export const spawns: readonly Kernel[] = [
     shown: "rate",
     operations,
     warmUp,
-    programs: { ours: (tasks) => run(gatherPlain(tasks)), native },
+    programs: { ours: (tasks) => run(gatherPlain(tasks)), native, effect, effection },
+    fewer: { effection: 0.05 },
     python,
   },
   {
@@ -60,7 +84,8 @@ export const spawns: readonly Kernel[] = [
     shown: "rate",
     operations,
     warmUp,
-    programs: { ours: (tasks) => run(gatherFramed(tasks)), native },
+    programs: { ours: (tasks) => run(gatherFramed(tasks)), native, effect, effection },
+    fewer: { effection: 0.05 },
     python,
   },
 ];

@@ -70,8 +70,8 @@ describe("bars", () => {
     for (const [name, beside] of Object.entries(bars)) {
       const kernel = kernels.find((one) => one.name === name);
       expect(kernel, name).toBeDefined();
-      const measured = ["native", ...(kernel?.python?.columns ?? [])];
-      expect(Object.keys(beside).sort(), name).toEqual(measured.sort());
+      const measured = [...Object.keys(kernel?.programs ?? {}), ...(kernel?.python?.columns ?? [])];
+      expect(measured, name).toEqual(expect.arrayContaining(Object.keys(beside)));
     }
   });
 
@@ -94,7 +94,7 @@ describe("bars", () => {
 });
 
 describe("table()", () => {
-  const none = { cpython: null, uvloop: null, spread: {} };
+  const none = { cpython: null, uvloop: null, effect: null, effection: null, spread: {} };
   const described = [
     { name: "turn", shown: "rate", operations: 10 },
     { name: "nap", shown: "seconds", operations: 1000 },
@@ -109,6 +109,8 @@ describe("table()", () => {
         native: 2.008e7,
         cpython: 4e5,
         uvloop: null,
+        effect: null,
+        effection: null,
         spread: { ours: 0.034, native: 0.5 },
       },
       nap: { ...none, ours: 2000, native: 2500 },

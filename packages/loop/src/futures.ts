@@ -44,7 +44,8 @@ const showing = new Set<object>();
 /** @internal What few futures have, kept apart so that the others stay small. */
 export interface Rare {
   cancelMessage: string | null;
-  awaitedBy: Set<Future<unknown>> | null;
+  /** Most have one. */
+  awaitedBy: Future<unknown> | Set<Future<unknown>> | null;
 }
 
 export interface FutureOptions {
@@ -292,6 +293,12 @@ export class Future<T> implements Yieldable<T>, PromiseLike<T> {
     return this._rare;
   }
 
+  /** @internal Those that were noted by futureAddToAwaitedBy. */
+  _awaiters(): Future<unknown>[] {
+    const known = this._rare?.awaitedBy ?? null;
+    return known === null ? [] : known instanceof Set ? [...known] : [known];
+  }
+
   /** @internal */
   _settle(resolve: (value: T) => void, reject: (reason: unknown) => void): void {
     if (this._state === Pending) this._loop._promiseWaits(this, resolve, reject);
@@ -424,13 +431,18 @@ export function setResultUnlessCancelled<T>(future: Future<T>, result?: T): void
 /** Notes that `waiter` waits for `future`: call graphs follow it. CPython: `futures.future_add_to_awaited_by`. */
 export function futureAddToAwaitedBy(future: Future<unknown>, waiter: Future<unknown>): void {
   const rare = future._rareOnes();
-  rare.awaitedBy ??= new Set();
-  rare.awaitedBy.add(waiter);
+  const known = rare.awaitedBy;
+  if (known === null) rare.awaitedBy = waiter;
+  else if (known instanceof Set) known.add(waiter);
+  else if (known !== waiter) rare.awaitedBy = new Set([known, waiter]);
 }
 
 /** Takes the note back. CPython: `futures.future_discard_from_awaited_by`. */
 export function futureDiscardFromAwaitedBy(future: Future<unknown>, waiter: Future<unknown>): void {
-  future._rare?.awaitedBy?.delete(waiter);
+  const rare = future._rare;
+  if (rare === null) return;
+  if (rare.awaitedBy === waiter) rare.awaitedBy = null;
+  else if (rare.awaitedBy instanceof Set) rare.awaitedBy.delete(waiter);
 }
 
 /** @internal */

@@ -381,9 +381,9 @@ test("futureAddToAwaitedBy() and futureDiscardFromAwaitedBy() keep who waits for
   futureDiscardFromAwaitedBy(future, waiter);
   futureAddToAwaitedBy(future, waiter);
   futureAddToAwaitedBy(future, waiter);
-  expect(future._rare?.awaitedBy?.size).toBe(1);
+  expect(future._awaiters().length).toBe(1);
   futureDiscardFromAwaitedBy(future, waiter);
-  expect(future._rare?.awaitedBy?.size).toBe(0);
+  expect(future._awaiters().length).toBe(0);
 });
 
 test("Future: a KeyboardInterrupt given to it stays in it until somebody asks [S25]", () => {

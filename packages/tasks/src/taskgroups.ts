@@ -10,6 +10,7 @@ import {
   RuntimeError,
 } from "@aioloop/loop";
 import { describe, Failed, inspectable, leavesLoop } from "@aioloop/loop/kernel";
+import { Children } from "./children.ts";
 import { coroutine } from "./coroutines.ts";
 import type { Manager } from "./managers.ts";
 import type { Task } from "./tasks.ts";
@@ -50,7 +51,7 @@ export class TaskGroup implements Manager<TaskGroup> {
   #cancelAtEntry = false;
   #loop: BaseEventLoop | null = null;
   #parent: Task<unknown> | null = null;
-  readonly #tasks: Set<Task<unknown>> = new Set();
+  readonly #tasks: Children = new Children();
   #errors: unknown[] = [];
   /** The first KeyboardInterrupt or SystemExit. */
   #leaving: { readonly error: unknown } | null = null;
@@ -92,7 +93,7 @@ export class TaskGroup implements Manager<TaskGroup> {
 
   /** The block has ended and the tasks too, though aexit may not have run on: nobody could wait for another one. */
   #isOver(): boolean {
-    return this.#state === "finished" || (this.#state === "exiting" && this.#tasks.size === 0);
+    return this.#state === "finished" || (this.#state === "exiting" && this.#tasks.unfinished === 0);
   }
 
   #whyNot(): string {
@@ -155,14 +156,14 @@ export class TaskGroup implements Manager<TaskGroup> {
 
   #abort(): void {
     this.#isAborting = true;
-    for (const task of this.#tasks) if (!task.done()) task.cancel();
+    this.#tasks.cancel();
   }
 
   #taskDone(task: Task<unknown>): void {
     const parent = this.#parent as Task<unknown>;
-    this.#tasks.delete(task);
+    this.#tasks.finished();
     futureDiscardFromAwaitedBy(task, parent);
-    if (this.#completed !== null && this.#tasks.size === 0 && !this.#completed.done())
+    if (this.#completed !== null && this.#tasks.unfinished === 0 && !this.#completed.done())
       this.#completed.setResult();
     if (task._state !== Failed) return; // that a child was cancelled is no failure of the group
     const error = task.exception();
@@ -204,7 +205,7 @@ export class TaskGroup implements Manager<TaskGroup> {
     if (failure !== null && leavesLoop(failure.error)) this.#leaving ??= { error: failure.error };
     if (failure !== null && !this.#isAborting) this.#abort();
 
-    while (this.#tasks.size > 0) {
+    while (this.#tasks.unfinished > 0) {
       this.#completed ??= (this.#loop as BaseEventLoop).createFuture(this);
       try {
         yield* this.#completed;
@@ -254,7 +255,7 @@ export class TaskGroup implements Manager<TaskGroup> {
 
   toString(): string {
     const parts: string[] = [];
-    if (this.#tasks.size > 0) parts.push(`tasks=${this.#tasks.size}`);
+    if (this.#tasks.unfinished > 0) parts.push(`tasks=${this.#tasks.unfinished}`);
     if (this.#errors.length > 0) parts.push(`errors=${this.#errors.length}`);
     if (this.#isAborting && this.#state !== "finished") parts.push("cancelling");
     else if (this.#state !== "created") parts.push(this.#state);

@@ -160,7 +160,7 @@ test("_registerTask() and _unregisterTask() list a task and take it off the list
 test("awaited-by links are set while gather, shield and wait wait, and gone afterwards [N2]", () => {
   program(function* (loop) {
     const future = loop.createFuture<void>();
-    const linked = () => future._rare?.awaitedBy?.size ?? 0;
+    const linked = () => future._awaiters().length;
     const waiters = [createTask(wait([future])), createTask(errorOf(wait([future])))];
     const sheltered = createTask(
       (function* () {
