@@ -106,12 +106,10 @@ function mulberry32(state) {
   };
 }
 
-function test() {
-  return run(
-    process.execPath,
-    [join(copy, "scripts/tool.mjs"), "vitest", "run", "--bail=1", ...TESTS],
-    LIMIT,
-  );
+/** @param {number} seconds */
+function test(seconds) {
+  const args = [join(copy, "scripts/tool.mjs"), "vitest", "run", "--bail=1", ...TESTS];
+  return run(process.execPath, args, seconds);
 }
 
 /** @param {string} command @param {string[]} args @param {number} seconds @returns {Promise<"passed" | "failed" | "hung">} */

@@ -14,6 +14,7 @@ import {
   VirtualSelector,
 } from "@aioloop/loop";
 import { keepShapes } from "./shapes.ts";
+
 import { defaultTaskFactory } from "./tasks.ts";
 
 /** What all three take. */

@@ -9,6 +9,7 @@ import { CancelledError, ensureFuture, Future, getEventLoop } from "@aioloop/loo
 import { Failed } from "@aioloop/loop/kernel";
 import { checkLimit, iteratorOf, listOf } from "./awaitables.ts";
 import { isShared } from "./sleep.ts";
+
 import { isFreshCoroutine, Task } from "./tasks.ts";
 
 export interface GatherOptions {

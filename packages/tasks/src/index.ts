@@ -4,6 +4,17 @@ export { type AsCompletedOptions, asCompleted } from "./as-completed.ts";
 export { Barrier, BrokenBarrierError } from "./barriers.ts";
 export { coroutine, iscoroutinefunction } from "./coroutines.ts";
 export {
+  _enterTask,
+  _leaveTask,
+  _registerTask,
+  _unregisterTask,
+  allTasks,
+  createEagerTaskFactory,
+  createTask,
+  currentTask,
+  eagerTaskFactory,
+} from "./current-tasks.ts";
+export {
   BlockingEventLoop,
   HostEventLoop,
   type LoopOptions,
@@ -43,19 +54,9 @@ export {
 export { sleep } from "./sleep.ts";
 export { type StaggeredRaceOptions, staggeredRace } from "./staggered.ts";
 export { TaskGroup, type TaskStatus } from "./taskgroups.ts";
-export {
-  _enterTask,
-  _leaveTask,
-  _registerTask,
-  _unregisterTask,
-  allTasks,
-  createEagerTaskFactory,
-  createTask,
-  currentTask,
-  eagerTaskFactory,
-  Task,
-  type TaskConstructorOptions,
-} from "./tasks.ts";
+
+export { Task, type TaskConstructorOptions } from "./tasks.ts";
+
 export { MoveOn, moveOnAfter, moveOnAt, Timeout, timeout, timeoutAt } from "./timeouts.ts";
 export {
   ALL_COMPLETED,

@@ -18,11 +18,11 @@ import {
 } from "@aioloop/loop";
 import { delegate, describe, Failed, inspectable, isAwaitableObject, isThenable } from "@aioloop/loop/kernel";
 import { iscoroutinefunction } from "./coroutines.ts";
+import { allTasks } from "./current-tasks.ts";
 import { newEventLoop } from "./event-loops.ts";
 import { gather } from "./gather.ts";
 import { SigintWatch } from "./sigint.ts";
 import type { Task } from "./tasks.ts";
-import { allTasks } from "./tasks.ts";
 
 /** How long the threads of the default executor are waited for at the end, in seconds. CPython: `constants.THREAD_JOIN_TIMEOUT`. */
 const THREAD_JOIN_TIMEOUT = 300;

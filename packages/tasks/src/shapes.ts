@@ -11,6 +11,7 @@ import { Future, Handle, SyncEventLoop, TimerHandle, VirtualSelector } from "@ai
 import { FutureAwaiter, NO_ARGS } from "@aioloop/loop/kernel";
 import { Frame } from "./coroutines.ts";
 import { sleep } from "./sleep.ts";
+
 import { Task } from "./tasks.ts";
 
 const kept: { objects: readonly unknown[] } = { objects: [] };

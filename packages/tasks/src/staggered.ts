@@ -10,9 +10,9 @@ import {
 } from "@aioloop/loop";
 import { describe, Failed, leavesLoop } from "@aioloop/loop/kernel";
 import { coroutine } from "./coroutines.ts";
+import { currentTask } from "./current-tasks.ts";
 import { Event } from "./locks.ts";
 import type { Task } from "./tasks.ts";
-import { currentTask } from "./tasks.ts";
 import { checkSeconds } from "./timeouts.ts";
 import { waitFor } from "./waits.ts";
 

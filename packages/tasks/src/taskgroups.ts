@@ -12,9 +12,9 @@ import {
 import { describe, Failed, inspectable, leavesLoop } from "@aioloop/loop/kernel";
 import { Children } from "./children.ts";
 import { coroutine } from "./coroutines.ts";
+import { currentTask } from "./current-tasks.ts";
 import type { Manager } from "./managers.ts";
 import type { Task } from "./tasks.ts";
-import { currentTask } from "./tasks.ts";
 import { cancelAndWait } from "./waits.ts";
 
 /** What `TaskGroup.start` gives the function it starts. */

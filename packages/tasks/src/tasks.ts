@@ -29,24 +29,20 @@ import {
   CancelledError,
   Future,
   getEventLoop,
-  getRunningLoop,
   Handle,
   InvalidStateError,
   iscoroutine,
-  logger,
   RuntimeError,
 } from "@aioloop/loop";
 import type { FutureAwaiter } from "@aioloop/loop/kernel";
 import {
   CALL,
   Cancelled,
-  describe,
   describeSubject,
   Failed,
   Failure,
   Finished,
   inspectable,
-  isThenable,
   leave,
   leavesLoop,
   NO_ARGS,
@@ -60,6 +56,7 @@ import {
 } from "@aioloop/loop/kernel";
 import { CALLED, CREATED, coroutineName, Frame, GENERATOR, isGenerator, RETURNING } from "./coroutines.ts";
 import { isShared, Sleep } from "./sleep.ts";
+import { badYield, notACoroutine, warnSwallowed } from "./task-mistakes.ts";
 
 type AnyGenerator = Generator<Suspend | undefined, unknown, unknown>;
 
@@ -609,123 +606,9 @@ export function isFreshCoroutine(coro: unknown): boolean {
   return iscoroutine(coro) && !isShared(coro) && Object.isExtensible(coro);
 }
 
-function notACoroutine(value: unknown): TypeError {
-  const asked = "createTask(coro): a coroutine is required";
-  if (typeof value === "function")
-    return new TypeError(`${asked}, got the function ${describe(value)}: call it, \`${describe(value)}()\``);
-  if (value instanceof Future)
-    return new TypeError(`${asked}, got ${value}: a future can be awaited as it is, or use ensureFuture()`);
-  if (isThenable(value))
-    return new TypeError(
-      `${asked}, got a promise: write \`yield* wrapFuture(promise)\`, or gather([promise])`,
-    );
-  return new TypeError(`${asked}, got ${describe(value)}`);
-}
-
-function badYield(task: Task<unknown>, value: unknown): TypeError {
-  const name = `Task '${task.getName()}'`;
-  if (value instanceof Task)
-    return new TypeError(
-      `${name} got a task from \`yield\`: write \`yield* task\` instead of \`yield task\``,
-    );
-  if (value instanceof Future) {
-    return new TypeError(
-      `${name} got a future from \`yield\`: write \`yield* future\` instead of \`yield future\``,
-    );
-  }
-  if (iscoroutine(value)) {
-    const called = (value as { name?: unknown }).name; // coroutine()'s have one, and sleep's
-    const call = typeof called === "string" ? `${called}(…)` : "coroutine()";
-    return new TypeError(
-      `${name} got a coroutine from \`yield\`: write \`yield* ${call}\` instead of \`yield ${call}\``,
-    );
-  }
-  if (isThenable(value)) {
-    return new TypeError(
-      `${name} got a Promise from \`yield\`: write \`yield* wrapFuture(promise)\` instead of \`yield promise\``,
-    );
-  }
-  return new TypeError(
-    `${name} got ${describe(value)} from \`yield\`: a coroutine awaits with \`yield* awaitable\`; a bare \`yield\` gives way once`,
-  );
-}
-
-const warned = new WeakSet<Task<unknown>>();
-
-/** Debug mode: somebody caught a CancelledError and did not throw it on; or cleans up, and takes its time. */
-function warnSwallowed(task: Task<unknown>, what: string): void {
-  if (warned.has(task)) return;
-  warned.add(task);
-  logger.warning(
-    `${task} was cancelled and ${what}. Unless that is meant (clean-up, or a cancellation that was dealt with: uncancel()), let the error pass: \`catch (error) { if (isCancelled(error)) throw error; … }\``,
-  );
-}
-
 /** The task factory that event-loops.ts gives its loops. */
 export const defaultTaskFactory: TaskFactory = <T>(
   loop: BaseEventLoop,
   coro: Yieldable<T>,
   options?: TaskOptions,
 ) => new Task(coro, options, loop);
-
-/** A factory whose tasks start eagerly, made by `construct`. CPython: `tasks.create_eager_task_factory`. */
-export function createEagerTaskFactory(
-  construct: <T>(coro: Yieldable<T>, options: TaskConstructorOptions) => AbstractTask<T>,
-): TaskFactory {
-  return (loop, coro, options) =>
-    construct(coro, { ...options, loop, eagerStart: options?.eagerStart ?? true });
-}
-
-/** Starts each task within createTask: one that does not wait never meets the loop. CPython: `tasks.eager_task_factory`. */
-export const eagerTaskFactory: TaskFactory = createEagerTaskFactory(
-  (coro, options) => new Task(coro, options),
-);
-
-/**
- * Makes a task of a coroutine in the running loop. @throws RuntimeError outside a turn, TypeError unless it is a coroutine.
- * CPython: `tasks.create_task`.
- */
-export function createTask<T>(coro: Yieldable<T>, options?: TaskOptions): Task<T> {
-  const loop = slots.running ?? getRunningLoop();
-  return loop.createTask(coro, options) as Task<T>;
-}
-
-/**
- * The task whose step this is; null in a callback.
- * @throws RuntimeError without a loop outside a turn. CPython: `tasks.current_task`.
- */
-export function currentTask(loop: BaseEventLoop | null = null): Task<unknown> | null {
-  return (loop ?? getRunningLoop())._currentTask as Task<unknown> | null;
-}
-
-/** The tasks of a loop, by default the running one, that are not done, oldest first. CPython: `tasks.all_tasks`. */
-export function allTasks(loop: BaseEventLoop | null = null): Set<Task<unknown>> {
-  const tasks = (loop ?? getRunningLoop())._unfinishedTasks() as Task<unknown>[];
-  return new Set(tasks.filter((task) => !task.done())); // tasks of other kinds may be listed and done
-}
-
-/** For other implementations of tasks: lists `task` among its loop's. CPython: `tasks._register_task`. */
-export function _registerTask(task: AbstractTask): void {
-  task.getLoop()._registerTask(task);
-}
-
-/** CPython: `tasks._unregister_task`. */
-export function _unregisterTask(task: AbstractTask): void {
-  task.getLoop()._unregisterTask(task);
-}
-
-/** Makes `task` the current one. @throws RuntimeError if another is. CPython: `tasks._enter_task`. */
-export function _enterTask(loop: BaseEventLoop, task: AbstractTask): void {
-  if (loop._currentTask !== null) {
-    throw new RuntimeError(`cannot enter ${task} while ${loop._currentTask} is being executed`);
-  }
-  loop._currentTask = task;
-}
-
-/** Makes no task the current one. @throws RuntimeError if `task` is not. CPython: `tasks._leave_task`. */
-export function _leaveTask(loop: BaseEventLoop, task: AbstractTask): void {
-  if (loop._currentTask !== task) {
-    throw new RuntimeError(`cannot leave ${task}: the current task is ${loop._currentTask}`);
-  }
-  loop._currentTask = null;
-}

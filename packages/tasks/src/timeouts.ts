@@ -2,9 +2,9 @@
 import type { Coroutine, Handle } from "@aioloop/loop";
 import { CancelledError, getRunningLoop, RuntimeError, TimeoutError } from "@aioloop/loop";
 import { describe, inspectable } from "@aioloop/loop/kernel";
+import { currentTask } from "./current-tasks.ts";
 import type { Manager } from "./managers.ts";
 import type { Task } from "./tasks.ts";
-import { currentTask } from "./tasks.ts";
 
 type State = "created" | "active" | "expiring" | "expired" | "finished";
 

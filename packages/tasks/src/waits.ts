@@ -19,8 +19,11 @@ import {
 import { describe, Failed, isThenable } from "@aioloop/loop/kernel";
 import { listOf } from "./awaitables.ts";
 import { coroutine } from "./coroutines.ts";
+import { currentTask } from "./current-tasks.ts";
 import { asyncWith } from "./managers.ts";
-import { currentTask, Task } from "./tasks.ts";
+
+import { Task } from "./tasks.ts";
+
 import { checkSeconds, timeout as timeoutAfter } from "./timeouts.ts";
 
 export const FIRST_COMPLETED = "FIRST_COMPLETED";
