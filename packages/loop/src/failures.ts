@@ -5,11 +5,15 @@
  * its loop keeps until somebody retrieves it; the report comes when the future has been collected (it holds the record,
  * the record does not hold it) or when the loop is closed, whichever is first.
  */
+import type { Context } from "./contextvars.ts";
+import { opened, running } from "./contextvars.ts";
 import { tracebackOf } from "./tracebacks.ts";
 
 /** What is needed of a future and of its loop; named by shape, since both name failures. */
 interface FailedFuture {
   readonly _loop: FailureKeeper;
+  /** A task's. */
+  readonly _context?: Context;
   _title(): string;
 }
 
@@ -32,6 +36,8 @@ export class Failure {
   readonly #of: string;
   readonly #title: string;
   readonly #sourceTraceback: string | null;
+  /** The one a task failed in: its report is made there (gh-96704). */
+  readonly #context: Context | null;
   #open = true;
 
   constructor(exception: unknown, future: FailedFuture) {
@@ -40,6 +46,7 @@ export class Failure {
     this.#of = future.constructor.name;
     this.#title = future._title();
     this.#sourceTraceback = tracebackOf(future);
+    this.#context = future._context === undefined ? null : running.context;
     this.loop._failures.add(this);
     this.loop._freshFailures.push(this);
     collected.register(future, this);
@@ -63,6 +70,12 @@ export class Failure {
   report(): void {
     if (!this.#open) return;
     this.retrieve();
+    const context = this.#context;
+    if (context === null || context === running.context || context._entered) this.#tell();
+    else opened(context).run(() => this.#tell());
+  }
+
+  #tell(): void {
     this.loop.callExceptionHandler({
       message: `${this.#of} exception was never retrieved`,
       exception: this.exception,

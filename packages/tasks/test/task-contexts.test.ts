@@ -1,7 +1,7 @@
 import type { Context, Coroutine } from "@aioloop/loop";
 import { ContextVar, copyContext } from "@aioloop/loop";
 import type { Task } from "@aioloop/tasks";
-import { createTask, currentTask, gather, sleep, waitFor } from "@aioloop/tasks";
+import { createTask, currentTask, gather, sleep, VirtualEventLoop, waitFor } from "@aioloop/tasks";
 import { expect, test } from "vitest";
 import { program } from "./helpers.ts";
 
@@ -141,4 +141,22 @@ test("Task: a done callback runs in the context it was added in [S282]", () => {
     yield;
     expect(seen).toEqual(["of who added it"]);
   });
+});
+
+test("a failed task that nobody looked at: its report runs in the context it failed in [S49 S64]", () => {
+  const name = new ContextVar<string>("name", { default: "outside" });
+  const loop = new VirtualEventLoop();
+  const seen: string[] = [];
+  loop.setExceptionHandler((_loop, { message }) => void seen.push(`${name.get()}: ${message}`));
+  loop.createTask(
+    (function* () {
+      name.set("the task's");
+      yield* sleep(1);
+      throw new Error("nobody looks");
+    })(),
+  );
+  loop.callLater(2, () => loop.stop());
+  loop.runForever();
+  loop.close();
+  expect(seen).toEqual(["the task's: Task exception was never retrieved"]);
 });
