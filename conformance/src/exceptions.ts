@@ -1,23 +1,58 @@
 /** The exceptions of programs, and the names under which exceptions appear in a trace. */
 import {
+  BrokenBarrierError,
   CancelledError,
   InvalidStateError,
+  isCancelled,
+  KeyboardInterrupt,
   QueueEmpty,
   QueueFull,
   QueueShutDown,
+  SystemExit,
   TimeoutError,
 } from "aioloop";
 
-export type ProgramErrorName = "ValueError" | "KeyError";
+export type ProgramErrorName = "ValueError" | "KeyError" | "SystemExit" | "KeyboardInterrupt";
+
+type ProgramKind = readonly [name: ProgramErrorName, text: unknown];
 
 /** Raised by a program itself; what aioloop raises as ValueError (RangeError) is traced as "Error". */
 export class ProgramError extends Error {
-  readonly kind: readonly [name: ProgramErrorName, text: unknown];
+  readonly kind: ProgramKind;
 
-  constructor(name: ProgramErrorName, text: unknown) {
+  constructor(name: "ValueError" | "KeyError", text: unknown) {
     super(String(text));
     this.kind = [name, text];
   }
+}
+
+class ProgramSystemExit extends SystemExit {
+  readonly kind: ProgramKind;
+
+  constructor(text: unknown) {
+    super();
+    this.kind = ["SystemExit", text];
+  }
+}
+
+class ProgramKeyboardInterrupt extends KeyboardInterrupt {
+  readonly kind: ProgramKind;
+
+  constructor(text: unknown) {
+    super();
+    this.kind = ["KeyboardInterrupt", text];
+  }
+}
+
+/** What a program's `raise` raises. */
+export function programError(name: ProgramErrorName, text: unknown): Error {
+  if (name === "SystemExit") return new ProgramSystemExit(text);
+  return name === "KeyboardInterrupt" ? new ProgramKeyboardInterrupt(text) : new ProgramError(name, text);
+}
+
+/** What Python's `except Exception` catches. */
+export function isException(error: unknown): boolean {
+  return !isCancelled(error) && !(error instanceof SystemExit) && !(error instanceof KeyboardInterrupt);
 }
 
 /** Carries a `return` out of the blocks around it. An exception to groups and `finally`, none to handlers. */
@@ -43,6 +78,7 @@ const NAMED = [
   [QueueEmpty, "QueueEmpty"],
   [QueueFull, "QueueFull"],
   [QueueShutDown, "QueueShutDown"],
+  [BrokenBarrierError, "BrokenBarrierError"],
 ] as const;
 
 /** The name of an exception in a trace: a string, or a list with what belongs to it. */
@@ -51,6 +87,7 @@ export function kindOf(error: unknown): unknown {
   if (error instanceof AggregateError) return ["group", error.errors.map(kindOf).sort(byText)];
   if (error instanceof CancelledError) return ["CancelledError", ...(error.msg === null ? [] : [error.msg])];
   if (error instanceof ProgramError) return error.kind;
+  if (error instanceof ProgramSystemExit || error instanceof ProgramKeyboardInterrupt) return error.kind;
   return NAMED.find(([kind]) => error instanceof kind)?.[1] ?? "Error";
 }
 

@@ -9,12 +9,13 @@ import type {
   Coroutine,
   ExceptionContext,
   Future,
+  Runner,
   Task,
   TaskOptions,
-  TimerHandle,
+  VirtualEventLoop,
   Yieldable,
 } from "aioloop";
-import { coroutine } from "aioloop";
+import { ContextVar, coroutine } from "aioloop";
 import { kindOf, ProgramFault, Returned } from "./exceptions.ts";
 import type { AwaitableSpec, Block, Entry, Program, Resources, Statement } from "./program.ts";
 
@@ -30,7 +31,6 @@ export interface TaskMaker {
 
 export interface InterpreterOptions {
   readonly program: Program;
-  readonly loop: BaseEventLoop;
   readonly statements: StatementTable;
   /** Leave the program's coroutines plain generators, which tasks resume in another way than those of `coroutine()`. */
   readonly plain?: boolean;
@@ -38,22 +38,22 @@ export interface InterpreterOptions {
 
 export class Interpreter {
   readonly program: Program;
-  readonly loop: BaseEventLoop;
   readonly trace: Entry[] = [];
   /** Tasks by the variable they were spawned as; one scope for the whole program. */
   readonly variables = new Map<string, Future<unknown>>();
-  /** The timers of `call_later`, by their text. */
-  readonly timers = new Map<string, TimerHandle>();
+  /** The Runner whose turn it is, and its loop. */
+  runner!: Runner<VirtualEventLoop>;
+  loop!: VirtualEventLoop;
   /** Why the program could not be carried out; what is traced after that is worth nothing. */
   fault: ProgramFault | null = null;
   readonly #statements: StatementTable;
   readonly #instances = new Map<string, number>();
   readonly #start: (name: string, body: Block) => Coroutine<unknown>;
-  #isOver = false;
+  /** Nothing is written any more: the program can never go on. */
+  isOver = false;
 
-  constructor({ program, loop, statements, plain = false }: InterpreterOptions) {
+  constructor({ program, statements, plain = false }: InterpreterOptions) {
     this.program = program;
-    this.loop = loop;
     this.#statements = statements;
     const body = (name: string, block: Block) => this.#body(name, block);
     this.#start = plain
@@ -66,20 +66,28 @@ export class Interpreter {
   // ---- the trace
 
   log(who: string, what: string, ...details: readonly unknown[]): void {
-    if (!this.#isOver) this.trace.push([this.loop.time(), who, what, ...details.map(orNull)]);
+    if (!this.isOver) this.trace.push([this.loop.time(), who, what, ...details.map(orNull)]);
   }
 
-  /** Writes the last entry; from here on nothing is written. */
-  end(how: "closed" | "deadlock"): void {
-    this.log("run", how);
-    this.#isOver = true;
+  /** Writes the last entry of a program that can never go on. */
+  deadlock(): void {
+    this.log("run", "deadlock");
+    this.isOver = true;
   }
 
-  /** The loop's exception handler: an exception in a callback comes at a certain time, what a collection brings does not. */
-  readonly onLoopException = (_loop: BaseEventLoop, context: ExceptionContext): void => {
-    if (context.message.startsWith("Exception in callback")) {
-      this.log("loop", "unhandled", kindOf(context.exception));
-    }
+  /** From here on this Runner runs the program's coroutines. */
+  begin(runner: Runner<VirtualEventLoop>): void {
+    this.runner = runner;
+    this.loop = runner.getLoop();
+    this.loop.setExceptionHandler(this.#onLoopException);
+  }
+
+  /** An exception in a callback comes at a certain time, what a collection brings does not. */
+  readonly #onLoopException = (_loop: BaseEventLoop, context: ExceptionContext): void => {
+    if (!context.message.startsWith("Exception in callback")) return;
+    const at = new Scope(this, "loop", null);
+    const values = counted(this.program.resources?.contextvars).map((_, i) => contextVarOf(at, i).get(null));
+    at.log("unhandled", kindOf(context.exception), ...values);
   };
 
   // ---- coroutines and statements
@@ -141,7 +149,7 @@ export class Scope {
     this.group = group;
   }
 
-  get loop(): BaseEventLoop {
+  get loop(): VirtualEventLoop {
     return this.interpreter.loop;
   }
 
@@ -156,6 +164,11 @@ export class Scope {
 
   *block(statements: Block): Coroutine<void> {
     for (const statement of statements) yield* this.interpreter.statement(this, statement);
+  }
+
+  /** Carries out a block that does not wait, as a callback does. */
+  call(statements: Block): void {
+    if (this.block(statements).next().done !== true) this.interpreter.refuse("a callback waits");
   }
 
   /** What a callback does: writes this down. */
@@ -228,6 +241,16 @@ export function resource<S, T>(
   };
 }
 
+/** What a program names as it goes, by that name: one scope for the whole program. */
+export function named<T>(): (at: Scope) => Map<string, T> {
+  const made = new WeakMap<Interpreter, Map<string, T>>();
+  return ({ interpreter }) => {
+    const ofProgram = made.get(interpreter) ?? new Map<string, T>();
+    made.set(interpreter, ofProgram);
+    return ofProgram;
+  };
+}
+
 /** The specs of resources that are declared by their number alone. */
 export function counted(count = 0): readonly null[] {
   return Array<null>(count).fill(null);
@@ -238,6 +261,13 @@ export const futureOf: (at: Scope, index: number) => Future<unknown> = resource(
   "future",
   ({ futures }) => counted(futures),
   (_, at) => at.loop.createFuture<unknown>(),
+);
+
+/** The context variables that a program declares. */
+export const contextVarOf: (at: Scope, index: number) => ContextVar<unknown> = resource(
+  "context variable",
+  ({ contextvars }) => counted(contextvars),
+  () => new ContextVar<unknown>("of a program"),
 );
 
 /** Python's None is null in a trace; here what returns nothing returns undefined. */

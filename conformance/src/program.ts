@@ -10,7 +10,9 @@ export interface Program {
   /** True: the loop's task factory is the eager one. */
   readonly eager?: boolean;
   readonly resources?: Resources;
-  /** By name; `main` is run by a Runner. */
+  /** Which coroutines each Runner runs, one after the other; one Runner that runs `main` where nothing is said. */
+  readonly runs?: readonly (readonly string[])[];
+  /** By name. */
   readonly coroutines: Readonly<Record<string, Block>>;
 }
 
@@ -18,10 +20,13 @@ export interface Program {
 export interface Resources {
   readonly locks?: number;
   readonly events?: number;
-  readonly conditions?: number;
+  /** How many, or for each the lock it is made over (null: one of its own). */
+  readonly conditions?: number | readonly (number | null)[];
   readonly futures?: number;
+  readonly contextvars?: number;
   /** The initial value of each. */
   readonly semaphores?: readonly number[];
+  readonly bounded_semaphores?: readonly number[];
   /** The parties of each. */
   readonly barriers?: readonly number[];
   readonly queues?: readonly (readonly [kind: QueueKind, maxsize: number])[];

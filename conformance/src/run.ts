@@ -6,16 +6,27 @@ import type { StatementTable } from "./interpreter.ts";
 import { Interpreter } from "./interpreter.ts";
 import type { Program, Trace } from "./program.ts";
 import { callbackStatements } from "./statements-callbacks.ts";
+import { contextStatements } from "./statements-contexts.ts";
 import { coreStatements } from "./statements-core.ts";
+import { groupStatements } from "./statements-groups.ts";
 import { queueStatements } from "./statements-queues.ts";
+import { runStatements } from "./statements-runs.ts";
 import { syncStatements } from "./statements-sync.ts";
+import { timeoutStatements } from "./statements-timeouts.ts";
 
 const statements: StatementTable = {
   ...coreStatements,
+  ...timeoutStatements,
   ...callbackStatements,
+  ...contextStatements,
   ...syncStatements,
   ...queueStatements,
+  ...groupStatements,
+  ...runStatements,
 };
+
+/** All that a program may say. */
+export const statementNames: readonly string[] = Object.keys(statements);
 
 export interface ProgramRunOptions {
   /** Watches the loop from before the first task to the end. */
@@ -29,34 +40,35 @@ export interface ProgramRunOptions {
  * @throws ProgramFault if it cannot be carried out: a statement, a coroutine or a resource that does not exist.
  */
 export function runProgram(program: Program, { instrument, plain = false }: ProgramRunOptions = {}): Trace {
-  const loop = new VirtualEventLoop();
-  if (program.eager === true) loop.setTaskFactory(eagerTaskFactory);
-  if (instrument !== undefined) loop.addInstrument(instrument);
-  const interpreter = new Interpreter({ program, loop, statements, plain });
-  loop.setExceptionHandler(interpreter.onLoopException);
-  try {
-    runAndClose(interpreter, new Runner({ loopFactory: () => loop }));
-    interpreter.end("closed");
-  } catch (error) {
-    // The program can never go on, or what it leaves behind can never be shut down.
-    if (!(error instanceof DeadlockError)) throw error;
-    interpreter.end("deadlock");
+  const interpreter = new Interpreter({ program, statements, plain });
+  for (const mains of program.runs ?? [["main"]]) {
+    const runner = newRunner(program, instrument);
+    interpreter.begin(runner);
+    for (const main of mains) {
+      const run = () => interpreter.log("run", "ok", runner.run(interpreter.coroutine(main)));
+      if (!interpreter.isOver) attempt(interpreter, run, "raised");
+    }
+    attempt(interpreter, () => runner.close(), "close", "raised");
+    interpreter.log("run", "closed");
+    if (interpreter.isOver) break;
   }
   if (interpreter.fault !== null) throw interpreter.fault;
   return interpreter.trace;
 }
 
-function runAndClose(interpreter: Interpreter, runner: Runner<VirtualEventLoop>): void {
+function newRunner(program: Program, instrument: Instrument | undefined): Runner<VirtualEventLoop> {
+  const loop = new VirtualEventLoop();
+  if (program.eager === true) loop.setTaskFactory(eagerTaskFactory);
+  if (instrument !== undefined) loop.addInstrument(instrument);
+  return new Runner({ loopFactory: () => loop });
+}
+
+/** Writes down what is thrown; a deadlock is the end, also of the shutdown after it, which is not compared. */
+function attempt(interpreter: Interpreter, action: () => void, ...what: [string, ...string[]]): void {
   try {
-    const value = runner.run(interpreter.coroutine("main"));
-    interpreter.log("run", "ok", value);
+    action();
   } catch (error) {
-    if (error instanceof DeadlockError) {
-      interpreter.end("deadlock"); // before the shutdown, which is not compared
-      throw error;
-    }
-    interpreter.log("run", "raised", kindOf(error));
-  } finally {
-    runner.close();
+    if (error instanceof DeadlockError) interpreter.deadlock();
+    else interpreter.log("run", ...what, kindOf(error));
   }
 }

@@ -1,10 +1,26 @@
 /** The statements without coroutines: futures, callbacks, timers. */
+
+import type { CallbackOptions, Future, Handle } from "aioloop";
 import { InvalidStateError } from "aioloop";
 import { kindOf, ProgramError } from "./exceptions.ts";
-import type { Scope, StatementTable } from "./interpreter.ts";
-import { futureOf } from "./interpreter.ts";
-import type { AwaitableSpec } from "./program.ts";
+import type { StatementTable } from "./interpreter.ts";
+import { futureOf, named, Scope } from "./interpreter.ts";
+import type { AwaitableSpec, Block } from "./program.ts";
+import { contextOf } from "./statements-contexts.ts";
 import { eventOf } from "./statements-sync.ts";
+
+/** When a callback is called. */
+type Moment =
+  | readonly ["soon"]
+  | readonly ["later", seconds: number]
+  | readonly ["at", when: number]
+  | readonly ["done", target: AwaitableSpec];
+
+/** What `call_later` and `callback` have scheduled. */
+const handlesOf = named<Handle>();
+
+/** The functions that `callback` has added to futures. */
+const callbacksOf = named<(future: Future<unknown>) => void>();
 
 export const callbackStatements = {
   // ---- futures
@@ -39,14 +55,37 @@ export const callbackStatements = {
   },
 
   *call_later(at: Scope, text: string, seconds: number) {
-    at.interpreter.timers.set(text, at.loop.callLater(seconds, at.logFromCallback, text));
+    handlesOf(at).set(text, at.loop.callLater(seconds, at.logFromCallback, text));
     at.log("call_later");
   },
 
-  *call_cancel(at: Scope, text: string) {
-    const timer = at.interpreter.timers.get(text);
-    timer?.cancel();
-    at.log("call_cancel", timer !== undefined);
+  *call_cancel(at: Scope, name: string) {
+    const handle = handlesOf(at).get(name);
+    handle?.cancel();
+    at.log("call_cancel", handle !== undefined);
+  },
+
+  /** A block that does not wait, carried out by a callback; with a context, in that one. */
+  *callback(at: Scope, name: string, moment: Moment, body: Block, contextName?: string) {
+    const inCallback = new Scope(at.interpreter, "callback", null);
+    const context = contextName === undefined ? null : contextOf(at, contextName);
+    const run = () => {
+      at.logFromCallback(name);
+      inCallback.call(body);
+    };
+    if (moment[0] === "done") {
+      callbacksOf(at).set(name, run);
+      at.future(moment[1]).addDoneCallback(run, { context });
+    } else {
+      handlesOf(at).set(name, schedule(at, moment, { callback: run, context }));
+    }
+    at.log("callback", name);
+  },
+
+  *remove_callback(at: Scope, target: AwaitableSpec, name: string) {
+    const future = at.future(target);
+    const callback = callbacksOf(at).get(name);
+    at.log("remove_callback", callback === undefined ? null : future.removeDoneCallback(callback));
   },
 
   /** An event or a future, set by a timer. */
@@ -63,6 +102,15 @@ export const callbackStatements = {
     at.log("set_later");
   },
 } satisfies StatementTable;
+
+function schedule(
+  { loop }: Scope,
+  moment: Exclude<Moment, readonly ["done", AwaitableSpec]>,
+  callback: CallbackOptions<[]>,
+): Handle {
+  if (moment[0] === "soon") return loop.callSoon(callback);
+  return moment[0] === "later" ? loop.callLater(moment[1], callback) : loop.callAt(moment[1], callback);
+}
 
 /** A future that is done already is written down; it does not end the coroutine. */
 function finish(at: Scope, what: string, set: () => void): void {

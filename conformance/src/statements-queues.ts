@@ -1,21 +1,23 @@
 /** The statements of queues. */
-import { Queue } from "aioloop";
-import { kindOf } from "./exceptions.ts";
+import { LifoQueue, PriorityQueue, Queue } from "aioloop";
 import type { Scope, StatementTable } from "./interpreter.ts";
 import { resource } from "./interpreter.ts";
 import type { QueueKind } from "./program.ts";
+import { attempt } from "./statements-attempts.ts";
 
 /** The classes by the names that programs use. */
-const KINDS: Partial<Record<QueueKind, typeof Queue<unknown>>> = { fifo: Queue };
+const KINDS: Readonly<Record<QueueKind, new (maxsize: number) => Queue<unknown>>> = {
+  fifo: Queue,
+  lifo: LifoQueue,
+  priority: PriorityQueue,
+};
 
 const queueOf = resource(
   "queue",
   ({ queues = [] }) => queues,
   ([kind, maxsize], at) => {
-    const QueueOfKind = KINDS[kind];
-    if (QueueOfKind === undefined)
-      return at.interpreter.refuse(`unknown kind of queue ${JSON.stringify(kind)}`);
-    return new QueueOfKind(maxsize);
+    if (!Object.hasOwn(KINDS, kind)) at.interpreter.refuse(`unknown kind of queue ${JSON.stringify(kind)}`);
+    return new KINDS[kind](maxsize);
   },
 );
 
@@ -51,16 +53,9 @@ export const queueStatements = {
     const queue = queueOf(at, index);
     attempt(at, "queue_shutdown", () => queue.shutdown(immediate));
   },
-} satisfies StatementTable;
 
-/** Its exception is written down and does not end the coroutine. */
-function attempt(at: Scope, what: string, action: () => unknown): void {
-  let value: unknown;
-  try {
-    value = action();
-  } catch (error) {
-    at.log(what, "raised", kindOf(error));
-    return;
-  }
-  at.log(what, "ok", value);
-}
+  *queue_state(at: Scope, index: number) {
+    const queue = queueOf(at, index);
+    at.log("queue_state", queue.qsize(), queue.empty(), queue.full());
+  },
+} satisfies StatementTable;

@@ -15,7 +15,7 @@ const MAKE = {
 };
 
 /** Arguments for what does not do without. @type {Record<string, unknown[]>} */
-const ARGUMENTS = { sleep: [0] };
+const ARGUMENTS = { "Condition.waitFor": [() => true], sleep: [0], staggeredRace: [[], null] };
 
 /** @type {import("./names.mjs").Library} */
 const library = {

@@ -106,7 +106,10 @@ export function missingIn(library, path, kind) {
   const [ownerName = "", memberName] = path.split(/\.(.*)/s);
   const owner = library.exports[ownerName];
   if (owner === undefined) return `${ownerName} is not exported`;
-  if (memberName === undefined) return isKind(owner) ? null : `${path} is no ${kind}`;
+  if (memberName === undefined) {
+    if (!isKind(owner)) return `${path} is no ${kind}`;
+    return kind === "coroutine function" ? notAwaited(owner, undefined) : null;
+  }
   if (!isClass(owner)) return `${ownerName} is no class`;
   const symbol = /^\[Symbol\.(\w+)\]$/.exec(memberName)?.[1];
   const member =
@@ -123,8 +126,7 @@ export function missingIn(library, path, kind) {
       return member in owner || member in library.instanceOf(ownerName) ? null : `${path} is no attribute`;
     case "coroutine method": {
       if (typeof found?.value !== "function") return `${path} is no method`;
-      const result = library.call(path, found.value, library.instanceOf(ownerName));
-      return library.isAwaitable(result) ? null : `${path}() gives nothing to await`;
+      return notAwaited(found.value, library.instanceOf(ownerName));
     }
     default:
       throw new RangeError(`the surface has a kind of member that is not known: ${kind} (${path})`);
@@ -135,8 +137,17 @@ export function missingIn(library, path, kind) {
     if (kind === "class") return isClass(value);
     if (kind === "exception") return isClass(value) && value.prototype instanceof Error;
     if (kind === "constant" || kind === "attribute") return typeof value !== "function";
-    if (typeof value !== "function" || isClass(value)) return false;
-    return kind === "function" || library.isAwaitable(library.call(path, value, undefined));
+    return typeof value === "function" && !isClass(value);
+  }
+
+  /** @param {unknown} fn @param {object | undefined} self */
+  function notAwaited(fn, self) {
+    try {
+      const result = library.call(path, /** @type {Function} */ (fn), self);
+      return library.isAwaitable(result) ? null : `${path}() gives nothing to await`;
+    } catch (error) {
+      return `${path}() throws ${error}: it is to be lazy, or scripts/held/library.mjs is to give it arguments`;
+    }
   }
 }
 

@@ -5,7 +5,7 @@
  * done, and reads the iterable only then.
  */
 import type { Awaitable, BaseEventLoop, Resolved } from "@aioloop/loop";
-import { CancelledError, ensureFuture, Future, getEventLoop } from "@aioloop/loop";
+import { _getRunningLoop, CancelledError, ensureFuture, Future, getEventLoop } from "@aioloop/loop";
 import { Failed } from "@aioloop/loop/kernel";
 import { checkLimit, iteratorOf, listOf } from "./awaitables.ts";
 import { isShared } from "./sleep.ts";
@@ -97,7 +97,7 @@ function nothing(): Future<unknown> {
 
 function gatherAll(items: readonly Awaitable<unknown>[], returnExceptions: boolean): Future<unknown> {
   if (items.length === 0) return nothing();
-  const where: { loop: BaseEventLoop | null } = { loop: null };
+  const where: { loop: BaseEventLoop | null } = { loop: _getRunningLoop() };
   let distinct = 0;
   let finished = 0;
   let outer: GatheringFuture<unknown[]> | null = null;
@@ -136,7 +136,7 @@ function gatherAll(items: readonly Awaitable<unknown>[], returnExceptions: boole
   return outer;
 }
 
-/** All are to be of one loop, the first one's. */
+/** All are to be of one loop: the running one, outside a turn the first one's. */
 function start(item: Awaitable<unknown>, where: { loop: BaseEventLoop | null }): Future<unknown> {
   const future = ensureFuture(item, where);
   where.loop ??= future.getLoop();
@@ -150,7 +150,7 @@ function gatherSome(
   limit: number,
   returnExceptions: boolean,
 ): Future<unknown> {
-  const where: { loop: BaseEventLoop | null } = { loop: null };
+  const where: { loop: BaseEventLoop | null } = { loop: _getRunningLoop() };
   const children: Future<unknown>[] = [];
   const seen = new Map<unknown, Future<unknown>>();
   let outer: GatheringFuture<unknown[]> | null = null;

@@ -87,7 +87,7 @@ class Race<T> {
       } catch (error) {
         if (!(error instanceof CancelledError)) throw error;
         cancellation = error;
-        for (const task of this.#running) task.cancel(error.message || null);
+        for (const task of this.#running) task.cancel(error.msg);
       }
       this.#completed = null;
     }

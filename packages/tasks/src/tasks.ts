@@ -284,6 +284,12 @@ export class Task<T> extends Future<T> implements AbstractTask<T>, Runnable {
     return (limit === null ? names : names.slice(0, limit)).reverse();
   }
 
+  /** Writes `getStack()` to the console, outermost first. CPython: `Task.print_stack`. */
+  printStack(options?: { limit?: number | null }): void {
+    const names = this.getStack(options).map((name) => `  ${name}`);
+    console.error([names.length === 0 ? `No stack for ${this}` : `Stack for ${this}:`, ...names].join("\n"));
+  }
+
   /** Tasks get their result from their coroutine. @throws RuntimeError always. CPython: `Task.set_result`. */
   override setResult(_result: T): never {
     throw new RuntimeError(

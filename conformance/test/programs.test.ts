@@ -1,42 +1,10 @@
-// Same program, same trace as CPython: the random programs of tasks, futures, timers and the functions that wait for
-// them; and proof that the comparison would find it if a trace were another.
+// How traces are compared, and proof that the comparison would find it if one were another; how a program is run.
 import type { Instrument } from "aioloop";
 import { describe, expect, test } from "vitest";
 import { checkLine } from "../src/check.ts";
-import { firstDifference, readCorpus } from "../src/corpus.ts";
-import { CountingInstrument } from "../src/counting-instrument.ts";
+import { firstDifference } from "../src/corpus.ts";
 import type { Block, Entry, Program, Trace } from "../src/program.ts";
-import type { ProgramRunOptions } from "../src/run.ts";
 import { runProgram } from "../src/run.ts";
-
-const corpus = readCorpus(new URL("../corpora/corpus-core.jsonl", import.meta.url));
-
-/** What is wrong, for each program whose trace is not CPython's. */
-function reports(options?: ProgramRunOptions): string[] {
-  return corpus.map((line) => checkLine(line, options).report).filter((report) => report !== null);
-}
-
-describe("corpus-core", () => {
-  test("holds 500 programs", () => {
-    expect(corpus).toHaveLength(500);
-  });
-
-  test("gives CPython's traces", () => {
-    expect(reports()).toEqual([]);
-  });
-
-  test("gives the same traces with an instrument, all of whose hooks are called", () => {
-    const instrument = new CountingInstrument();
-    expect(reports({ instrument })).toEqual([]);
-    // A primitive is no part of this corpus.
-    const { access: _, ...calls } = instrument.calls;
-    for (const [hook, count] of Object.entries(calls)) expect(count, hook).toBeGreaterThan(0);
-  });
-
-  test("gives the same traces with the programs' coroutines as plain generators", () => {
-    expect(reports({ plain: true })).toEqual([]);
-  });
-});
 
 describe("firstDifference()", () => {
   const trace: Trace = [
@@ -154,6 +122,7 @@ describe("runProgram()", () => {
     ["statement with an object's name", [["toString"]], 'program example: unknown statement "toString"'],
     ["coroutine", [["await", ["coro", "c9"]]], 'program example: no coroutine "c9"'],
     ["future", [["future_set", 1, 0]], "program example: no future 1, it declares 0"],
+    ["lock", [["lock", 0, []]], "program example: no lock 0, it declares 0"],
     [
       "task where a coroutine is given",
       [["cancel", ["coro", "main"], null]],
@@ -162,6 +131,58 @@ describe("runProgram()", () => {
   ])("refuses an unknown %s, also where the program would catch it", (_, block, message) => {
     expect(() => runProgram(programOf(block))).toThrow(message);
     expect(() => runProgram(programOf([["try", block, { error: [] }, []]]))).toThrow(message);
+  });
+
+  test("runs the coroutines of `runs` one after the other, each list of them by a Runner of its own", () => {
+    const program = programOf([["sleep", 1]], {
+      coroutines: { again: [["sleep", 1]], other: [["sleep", 1]] },
+      runs: [["main", "again"], ["other"]],
+    });
+    expect(runProgram(program).filter(([, who, what]) => who === "run" || what === "start")).toEqual([
+      [0, "main#1", "start"],
+      [1, "run", "ok", null],
+      [1, "again#1", "start"],
+      [2, "run", "ok", null],
+      [2, "run", "closed"],
+      [0, "other#1", "start"],
+      [1, "run", "ok", null],
+      [1, "run", "closed"],
+    ]);
+  });
+
+  test("runs no further coroutine after a deadlock", () => {
+    const program = programOf([["await", ["future", 0]]], {
+      resources: { futures: 1 },
+      runs: [["main", "main"], ["main"]],
+    });
+    expect(runProgram(program)).toEqual([
+      [0, "main#1", "start"],
+      [0, "run", "deadlock"],
+    ]);
+  });
+
+  test("writes down what comes out of a Runner's close()", () => {
+    const program = programOf(
+      [
+        ["spawn", "t", "exits"],
+        ["sleep", 0],
+      ],
+      {
+        coroutines: { exits: [["try", [["sleep", 1]], {}, [["raise", "SystemExit", "x"]]]] },
+      },
+    );
+    expect(runProgram(program).slice(-2)).toEqual([
+      [0, "run", "close", "raised", ["SystemExit", "x"]],
+      [0, "run", "closed"],
+    ]);
+  });
+
+  test("refuses a callback that waits", () => {
+    const program = programOf([
+      ["callback", "s", ["soon"], [["sleep", 1]]],
+      ["sleep", 0],
+    ]);
+    expect(() => runProgram(program)).toThrow("program example: a callback waits");
   });
 
   test("has an instrument watch from the first task to the last", () => {
@@ -176,6 +197,6 @@ describe("runProgram()", () => {
   });
 });
 
-function programOf(main: Block, { resources = {}, coroutines = {} }: Partial<Program> = {}): Program {
-  return { name: "example", resources, coroutines: { ...coroutines, main } };
+function programOf(main: Block, { coroutines = {}, ...others }: Partial<Program> = {}): Program {
+  return { name: "example", ...others, coroutines: { ...coroutines, main } };
 }
