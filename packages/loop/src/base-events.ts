@@ -236,11 +236,6 @@ export class BaseEventLoop extends Scheduling {
     return MORE;
   }
 
-  /** @internal The clock as last read. */
-  get _lastLook(): number {
-    return this._now;
-  }
-
   // ---- running; who turns the loop is in sync-loop.ts and hosted-loop.ts
 
   /** Lets the present turn finish, then ends runForever; before it: one turn. CPython: `BaseEventLoop.stop`. */

@@ -72,7 +72,7 @@ export class HostedEventLoop extends BaseEventLoop {
     try {
       const end = this.time() + SLICE;
       do status = this._runBatch();
-      while (status === MORE && this._lastLook < end);
+      while (status === MORE && this._now < end);
     } catch (error) {
       this._leave();
       this.#ended({ error });

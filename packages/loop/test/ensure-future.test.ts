@@ -221,7 +221,7 @@ test("BaseEventLoop.shutdownAsyncgens() can be cancelled [S34]", () => {
   expect([task.cancelled(), reports]).toEqual([true, []]);
 });
 
-test("BaseEventLoop.shutdownDefaultExecutor() has nothing to shut down here [S33]", () => {
+test("BaseEventLoop.shutdownDefaultExecutor() of a loop without executors has nothing to shut down", () => {
   const loop = newLoop();
   expect(loop.runUntilComplete(loop.shutdownDefaultExecutor())).toBe(undefined);
 });

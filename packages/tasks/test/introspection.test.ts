@@ -15,7 +15,7 @@ import {
   VirtualEventLoop,
   wait,
 } from "@aioloop/tasks";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { collectGarbage, errorOf, program, self, textOf, thrownBy, turn } from "./helpers.ts";
 
 test("allTasks() gives the running loop's unfinished tasks, oldest first [S95]", () => {
@@ -211,5 +211,30 @@ test("Instrument: a task's life is told from its creation to its end, with the f
     "wait t future in outer>inner",
     "step t",
     "done t",
+  ]);
+});
+
+test("Task.printStack() writes the coroutines it is in to the console, outermost first", () => {
+  const told: string[] = [];
+  const error = vi.spyOn(console, "error").mockImplementation((text: string) => void told.push(text));
+  program(function* () {
+    const inner = coroutine(function* inner() {
+      yield* sleep(1);
+    });
+    const task = createTask(coroutine(() => outer())(), { name: "t" });
+    function* outer() {
+      yield* inner();
+    }
+    yield* sleep(0);
+    task.printStack();
+    task.printStack({ limit: 1 });
+    yield* task;
+    task.printStack();
+  });
+  error.mockRestore();
+  expect(told.map((text) => text.replace(/ waitFor=.*>/, ">"))).toEqual([
+    "Stack for <Task pending name='t' coro=<coroutine>>:\n  <coroutine>\n  inner",
+    "Stack for <Task pending name='t' coro=<coroutine>>:\n  inner",
+    "No stack for <Task finished name='t' coro=<coroutine> result=undefined>",
   ]);
 });
