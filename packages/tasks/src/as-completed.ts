@@ -4,7 +4,7 @@
  * With a `limit`, which CPython has not (gh-74965), the next one is started when one is done, and the iterable is read only
  * then.
  */
-import type { Awaitable, BaseEventLoop, Coroutine, Future, TimerHandle } from "@aioloop/loop";
+import type { Awaitable, BaseEventLoop, Coroutine, Future, Resolved, TimerHandle } from "@aioloop/loop";
 import { ensureFuture, getEventLoop, TimeoutError } from "@aioloop/loop";
 import { checkLimit, iteratorOf, listOf } from "./awaitables.ts";
 import { coroutine } from "./coroutines.ts";
@@ -26,20 +26,22 @@ export interface AsCompletedOptions {
  * have not been started are one together.
  * @throws TypeError for a single awaitable, RangeError for a limit below 1. CPython: `tasks.as_completed`.
  */
-export function asCompleted<T>(
-  awaitables: Iterable<Awaitable<T>>,
+export function asCompleted<A extends Awaitable<unknown>>(
+  awaitables: Iterable<A>,
   options?: AsCompletedOptions,
-): Iterable<Coroutine<T>> & CoroutineIterable<Future<T>> {
+): Iterable<Coroutine<Resolved<A>>> & CoroutineIterable<Future<Resolved<A>>> {
   const { timeout = null, limit } = options ?? {};
   checkSeconds("asCompleted(awaitables, { timeout })", "timeout", timeout);
   if (limit === undefined) {
     const all = listOf("asCompleted([a(), b()])", awaitables);
-    return new AsCompleted<T>(all[Symbol.iterator](), timeout, Number.POSITIVE_INFINITY);
+    return new AsCompleted(all[Symbol.iterator]() as Items<A>, timeout, Number.POSITIVE_INFINITY);
   }
   const usage = "asCompleted(awaitables, { limit })";
   checkLimit(usage, limit);
-  return new AsCompleted<T>(iteratorOf(usage, awaitables), timeout, limit);
+  return new AsCompleted(iteratorOf(usage, awaitables) as Items<A>, timeout, limit);
 }
+
+type Items<A extends Awaitable<unknown>> = Iterator<Awaitable<Resolved<A>>>;
 
 /** One that is done; null where the timeout was faster; or what the iterable threw when it was read. */
 type Arrival<T> = Future<T> | null | { readonly error: unknown };

@@ -75,11 +75,14 @@ export function gather<const A extends readonly Awaitable<unknown>[]>(
   awaitables: A,
   options: GatherOptions,
 ): Future<{ -readonly [K in keyof A]: Resolved<A[K]> | Error }>;
-export function gather<T>(
-  awaitables: Iterable<Awaitable<T>>,
+export function gather<A extends Awaitable<unknown>>(
+  awaitables: Iterable<A>,
   options?: GatherOptions & { returnExceptions?: false | undefined },
-): Future<T[]>;
-export function gather<T>(awaitables: Iterable<Awaitable<T>>, options: GatherOptions): Future<(T | Error)[]>;
+): Future<Resolved<A>[]>;
+export function gather<A extends Awaitable<unknown>>(
+  awaitables: Iterable<A>,
+  options: GatherOptions,
+): Future<(Resolved<A> | Error)[]>;
 export function gather(awaitables: Iterable<Awaitable<unknown>>, options?: GatherOptions): Future<unknown> {
   const returnExceptions = options?.returnExceptions === true;
   const limit = options?.limit;

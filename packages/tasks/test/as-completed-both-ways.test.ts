@@ -1,11 +1,12 @@
 // What asCompleted() gives must not depend on the way in which it is iterated.
 import type { Coroutine, Future } from "@aioloop/loop";
 import { iscoroutine } from "@aioloop/loop";
+import type { CoroutineIterable } from "@aioloop/tasks";
 import { asCompleted, asyncFor, BREAK, createTask, sleep, Task, wait } from "@aioloop/tasks";
 import { describe, expect, test } from "vitest";
 import { program } from "./helpers.ts";
 
-type Completed<T> = ReturnType<typeof asCompleted<T>>;
+type Completed<T> = Iterable<Coroutine<T>> & CoroutineIterable<Future<T>>;
 type Take = <T>(all: Completed<T>, most?: number) => Coroutine<T[]>;
 
 /** The next results, all of them or so many at most. */

@@ -1,20 +1,28 @@
 import type { Awaitable, Coroutine, Future } from "@aioloop/loop";
 import { ensureFuture, wrapFuture } from "@aioloop/loop";
-import type { Manager, Task } from "@aioloop/tasks";
+import type { Manager, MoveOn, Task } from "@aioloop/tasks";
 import {
   abortable,
   asCompleted,
   asyncFor,
   asyncWith,
+  Barrier,
   BlockingEventLoop,
+  cancelAndWait,
   coroutine,
   createTask,
   gather,
   HostEventLoop,
+  Lock,
+  moveOnAfter,
+  PriorityQueue,
+  Queue,
   Runner,
   run,
   shield,
   sleep,
+  staggeredRace,
+  TaskGroup,
   timeout,
   VirtualEventLoop,
   wait,
@@ -200,6 +208,74 @@ describe("types", () => {
       expectTypeOf(task).toExtend<Awaitable<string>>();
       expectTypeOf(await task).toEqualTypeOf<string>();
       expectTypeOf(task.result()).toEqualTypeOf<string>();
+    });
+  });
+
+  test("asyncWith() gives the block what the manager enters with", () => {
+    typed(function* () {
+      yield* asyncWith(new TaskGroup(), function* (group) {
+        expectTypeOf(group).toEqualTypeOf<TaskGroup>();
+      });
+      yield* asyncWith(new Barrier(2), function* (index) {
+        expectTypeOf(index).toEqualTypeOf<number>();
+      });
+      yield* asyncWith(new Lock(), function* (nothing) {
+        expectTypeOf(nothing).toEqualTypeOf<void>();
+      });
+      yield* asyncWith(moveOnAfter(1), function* (scope) {
+        expectTypeOf(scope).toEqualTypeOf<MoveOn>();
+      });
+    });
+  });
+
+  test("TaskGroup.createTask() and start() give what the coroutine, and status.started(), are given", () => {
+    typed(function* () {
+      const group = new TaskGroup();
+      expectTypeOf(group.createTask(word())).toEqualTypeOf<Task<string>>();
+      const port = yield* group.start<number>(function* (status) {
+        status.started(80);
+        // @ts-expect-error the port is a number
+        status.started("80");
+      });
+      expectTypeOf(port).toEqualTypeOf<number>();
+      yield* group.start(function* (status) {
+        status.started();
+      });
+    });
+  });
+
+  test("a Queue knows its items, and a PriorityQueue's comparison too", () => {
+    typed(function* () {
+      const queue = new PriorityQueue<{ at: number }>(0, { compare: (a, b) => a.at - b.at });
+      expectTypeOf(yield* queue.get()).toEqualTypeOf<{ at: number }>();
+      // @ts-expect-error no item of this queue
+      queue.putNowait(1);
+      yield* asyncFor(new Queue<string>(), function* (item) {
+        expectTypeOf(item).toEqualTypeOf<string>();
+      });
+    });
+  });
+
+  test("limits change no types, and take a generator of coroutines", () => {
+    typed(function* () {
+      function* numbers() {
+        for (let i = 0; i < 3; i++) yield number(i);
+      }
+      expectTypeOf(yield* gather(numbers(), { limit: 2 })).toEqualTypeOf<number[]>();
+      expectTypeOf(yield* gather([word(), number(1)], { limit: 2 })).toEqualTypeOf<[string, number]>();
+      yield* asyncFor(asCompleted(numbers(), { limit: 2 }), function* (future) {
+        expectTypeOf(future).toEqualTypeOf<Future<number>>();
+      });
+    });
+  });
+
+  test("cancelAndWait() says whether, staggeredRace() who and what", () => {
+    typed(function* () {
+      expectTypeOf(yield* cancelAndWait(createTask(word()))).toEqualTypeOf<boolean>();
+      const [result, index, exceptions] = yield* staggeredRace([word, word], 1);
+      expectTypeOf(result).toEqualTypeOf<string | null>();
+      expectTypeOf(index).toEqualTypeOf<number | null>();
+      expectTypeOf(exceptions).toEqualTypeOf<unknown[]>();
     });
   });
 });
