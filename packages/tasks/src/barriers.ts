@@ -4,6 +4,7 @@ import { RuntimeError } from "@aioloop/loop";
 import { describe, inspectable } from "@aioloop/loop/kernel";
 import { coroutine } from "./coroutines.ts";
 import { Condition } from "./locks.ts";
+import { LoopBound } from "./loop-bound.ts";
 import type { Manager } from "./managers.ts";
 import { asyncWith } from "./managers.ts";
 
@@ -11,6 +12,20 @@ import { asyncWith } from "./managers.ts";
 export class BrokenBarrierError extends RuntimeError {
   static {
     this.prototype.name = "BrokenBarrierError";
+  }
+}
+
+/** In reports who waits at it waits at the barrier. */
+class Gate extends Condition {
+  readonly #barrier: Barrier;
+
+  constructor(barrier: Barrier) {
+    super();
+    this.#barrier = barrier;
+  }
+
+  override toString(): string {
+    return `${this.#barrier}`;
   }
 }
 
@@ -27,8 +42,8 @@ type State = "filling" | "draining" | "resetting" | "broken";
  * waited leave with a BrokenBarrierError; who arrives waits outside. broken: waiting and arriving are errors.
  * A cancelled waiter leaves, and breaks nothing. CPython: `locks.Barrier`.
  */
-export class Barrier implements Manager<number> {
-  readonly #condition: Condition = new Condition();
+export class Barrier extends LoopBound implements Manager<number> {
+  readonly #condition: Condition = new Gate(this);
   readonly #parties: number;
   #state: State = "filling";
   /** How many are inside: they wait, or are about to leave. */
@@ -36,6 +51,7 @@ export class Barrier implements Manager<number> {
 
   /** @throws TypeError unless `parties` is an integer, RangeError if it is less than 1. */
   constructor(parties: number) {
+    super();
     if (!Number.isInteger(parties))
       throw new TypeError(`new Barrier(parties): parties must be an integer, got ${describe(parties)}`);
     if (parties < 1) throw new RangeError(`new Barrier(parties): parties must be 1 or more, got ${parties}`);
@@ -55,6 +71,7 @@ export class Barrier implements Manager<number> {
   ) {
     return yield* asyncWith(barrier.#condition, function* () {
       yield* barrier.#arrive();
+      barrier._accessed("write");
       try {
         const index = barrier.#count;
         barrier.#count += 1;
@@ -88,6 +105,7 @@ export class Barrier implements Manager<number> {
   }
 
   #become(state: State): void {
+    this._accessed("write");
     this.#state = state;
     this.#condition.notifyAll();
   }
@@ -117,11 +135,17 @@ export class Barrier implements Manager<number> {
 
   /** How many wait; 0 unless it is filling. CPython: `Barrier.n_waiting`. */
   get nWaiting(): number {
+    this._accessed("read");
+    return this.#waiting();
+  }
+
+  #waiting(): number {
     return this.#state === "filling" ? this.#count : 0;
   }
 
   /** CPython: `Barrier.broken`. */
   get broken(): boolean {
+    this._accessed("read");
     return this.#state === "broken";
   }
 
@@ -131,8 +155,8 @@ export class Barrier implements Manager<number> {
 
   *aexit(): Coroutine<void> {}
 
-  toString(): string {
-    return `<${this.constructor.name} [${this.#state}, waiters:${this.nWaiting}/${this.#parties}]>`;
+  override toString(): string {
+    return `<${this.constructor.name} [${this.#state}, waiters:${this.#waiting()}/${this.#parties}]>`;
   }
 }
 

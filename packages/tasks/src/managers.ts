@@ -83,12 +83,13 @@ export const asyncFor: <T>(
 });
 
 function run<V, R>(caller: string, body: (value: V) => Yieldable<R>, value: V): Yieldable<R> {
-  const steps = body(value);
-  if (typeof steps?.[Symbol.iterator] !== "function" || Array.isArray(steps) || typeof steps === "string") {
-    throw new TypeError(
-      `${caller}: the body must be a generator function, function* (…) { … }; it returned ${describe(steps)}`,
-    );
-  }
+  return checkSteps(`${caller}: the body must be a generator function, function* (…) { … }`, body(value));
+}
+
+/** @internal What a generator function was to return. @throws TypeError if it is something else. */
+export function checkSteps<R>(usage: string, steps: Yieldable<R>): Yieldable<R> {
+  if (typeof steps?.[Symbol.iterator] !== "function" || Array.isArray(steps) || typeof steps === "string")
+    throw new TypeError(`${usage}; it returned ${describe(steps)}`);
   return steps;
 }
 

@@ -186,7 +186,7 @@ function* runSteps<T>(runner: Runner<AnyLoop>, main: Yieldable<T>, signal: Abort
       yield () => runner.close();
     } catch (closing) {
       // Neither may be lost. CPython chains them (`__context__`).
-      if (closing instanceof Error) closing.cause ??= error;
+      if (closing instanceof Error && closing !== error) closing.cause ??= error;
       throw closing;
     }
     throw error;

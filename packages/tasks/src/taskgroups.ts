@@ -14,8 +14,11 @@ import { Children } from "./children.ts";
 import { coroutine } from "./coroutines.ts";
 import { currentTask } from "./current-tasks.ts";
 import type { Manager } from "./managers.ts";
+import { checkSteps } from "./managers.ts";
 import type { Task } from "./tasks.ts";
-import { cancelAndWait } from "./waits.ts";
+import { wait } from "./waits.ts";
+
+const START = "start(fn): fn";
 
 /** What `TaskGroup.start` gives the function it starts. */
 export interface TaskStatus<T> {
@@ -111,7 +114,7 @@ export class TaskGroup implements Manager<TaskGroup> {
   start<T = void>(fn: (status: TaskStatus<T>) => Yieldable<unknown>, options?: TaskOptions): Coroutine<T> {
     if (typeof fn !== "function") {
       throw new TypeError(
-        `start(fn): fn must be a generator function, function* (status) { … }, got ${describe(fn)}`,
+        `${START} must be a generator function, function* (status) { … }, got ${describe(fn)}`,
       );
     }
     return TaskGroup.#start(this, fn, options);
@@ -128,6 +131,9 @@ export class TaskGroup implements Manager<TaskGroup> {
   ) {
     const ready = getRunningLoop().createFuture<T>(`${describe(fn)} to be started`);
     const child = group.createTask(untilStarted(fn, ready), options);
+    child.addDoneCallback(() => {
+      if (!ready.done()) ready.setException(neverStarted(fn, cancellationOf(child)));
+    });
     try {
       return yield* ready;
     } catch (error) {
@@ -270,8 +276,6 @@ const untilStarted = coroutine(function* start<T>(
   fn: (status: TaskStatus<T>) => Yieldable<unknown>,
   ready: Future<T>,
 ): Coroutine<void> {
-  const notReady = (cause?: unknown) =>
-    new RuntimeError(`${describe(fn)} ended without calling status.started()`, { cause });
   const status: TaskStatus<T> = {
     started(value) {
       if (ready.cancelled()) return; // the starter has gone, and this is being cancelled
@@ -280,26 +284,38 @@ const untilStarted = coroutine(function* start<T>(
     },
   };
   try {
-    yield* fn(status);
+    yield* checkSteps(`${START} must be a generator function, function* (status) { … }`, fn(status));
   } catch (error) {
-    if (ready.done()) throw error;
-    if (!(error instanceof CancelledError || leavesLoop(error))) {
+    if (ready.done() || error instanceof CancelledError) throw error;
+    if (!leavesLoop(error)) {
       ready.setException(error);
       return;
     }
-    ready.setException(notReady(error));
+    ready.setException(neverStarted(fn, error));
     throw error;
   }
-  if (!ready.done()) ready.setException(notReady());
 });
 
-/** Cancels a task and waits for it however often that is cancelled: who calls throws a cancellation anyway. */
+function neverStarted(fn: unknown, cause: unknown): RuntimeError {
+  return new RuntimeError(`${describe(fn)} ended without calling status.started()`, { cause });
+}
+
+function cancellationOf(task: Task<unknown>): CancelledError | undefined {
+  return task.cancelled() ? task._makeCancelledError() : undefined;
+}
+
+/**
+ * Cancels a task, unless its group has done that, and waits for it however often that is cancelled: each time it is asked again. Who calls
+ * throws a cancellation anyway.
+ */
 function* ended(task: Task<unknown>): Coroutine<void> {
+  if (task.cancelling() === 0) task.cancel();
   while (!task.done()) {
     try {
-      yield* cancelAndWait(task);
+      yield* wait([task]);
     } catch (error) {
       if (!(error instanceof CancelledError)) throw error;
+      task.cancel();
     }
   }
 }
