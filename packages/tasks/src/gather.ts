@@ -111,7 +111,7 @@ function gatherAll(items: readonly Awaitable<unknown>[], returnExceptions: boole
     finished += 1;
     // Null: a child that was done in its eager start, and is looked at below (bpo-46672).
     if (outer === null || outer.done()) child._retrieve();
-    else if (!returnExceptions && outer._failWith(child)) return;
+    else if (!returnExceptions && outer._failWith(child)) leave(children, onDone);
     else if (finished === distinct) outer._conclude();
   };
 
@@ -137,6 +137,23 @@ function gatherAll(items: readonly Awaitable<unknown>[], returnExceptions: boole
   outer = new GatheringFuture(children, where.loop as BaseEventLoop);
   for (const child of doneAlready) onDone(child);
   return outer;
+}
+
+/**
+ * The whole has failed. What the others throw is nobody's business any more; and those that outlive many gathers are not to
+ * remember them.
+ */
+function leave(children: readonly Future<unknown>[], onDone: (child: Future<unknown>) => void): void {
+  for (const child of children) {
+    if (child.done()) continue;
+    child.removeDoneCallback(onDone);
+    child.removeDoneCallback(retrieve);
+    child.addDoneCallback(retrieve);
+  }
+}
+
+function retrieve(child: Future<unknown>): void {
+  child._retrieve();
 }
 
 /** All are to be of one loop: the running one, outside a turn the first one's. */
@@ -188,7 +205,10 @@ function gatherSome(
   const settle = (child: Future<unknown>): void => {
     const all = outer as GatheringFuture<unknown[]>;
     if (all.done()) child._retrieve();
-    else if (!returnExceptions && all._failWith(child)) items.return?.();
+    else if (!returnExceptions && all._failWith(child)) {
+      leave(children, onDone);
+      items.return?.();
+    }
   };
 
   const onDone = (child: Future<unknown>): void => {

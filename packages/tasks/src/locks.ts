@@ -37,6 +37,11 @@ export class Lock extends LoopBound implements Manager<void> {
     return this.#isLocked;
   }
 
+  /** @internal the same for reports, which are no access */
+  get _isLocked(): boolean {
+    return this.#isLocked;
+  }
+
   /** Waits until the lock is free and takes it; returns true. CPython: `Lock.acquire`. */
   acquire(): Coroutine<true> {
     return Lock.#acquire(this);
@@ -151,6 +156,10 @@ interface Lockable {
   locked(): boolean;
 }
 
+function isLockable(given: Partial<Lockable>): boolean {
+  return [given.acquire, given.release, given.locked].every((method) => typeof method === "function");
+}
+
 /**
  * Tasks wait until something they share has changed, and look at it with the lock held:
  *
@@ -170,7 +179,7 @@ export class Condition extends LoopBound implements Manager<void> {
   /** `lock`: one that other conditions may use as well; by default one of its own. @throws TypeError unless it is a lock. */
   constructor(lock: Lockable | null = null) {
     super();
-    if (lock !== null && (typeof lock.acquire !== "function" || typeof lock.locked !== "function"))
+    if (lock !== null && !isLockable(lock))
       throw new TypeError(`new Condition(lock): lock must be a Lock or null, got ${describe(lock)}`);
     const own = lock ?? new Lock();
     this.#lock = own;
@@ -265,7 +274,8 @@ export class Condition extends LoopBound implements Manager<void> {
   }
 
   override toString(): string {
-    return `<${this.constructor.name} [${this.#lock.locked() ? "locked" : "unlocked"}${this.#waiters}]>`;
+    const isLocked = this.#lock instanceof Lock ? this.#lock._isLocked : this.#lock.locked();
+    return `<${this.constructor.name} [${isLocked ? "locked" : "unlocked"}${this.#waiters}]>`;
   }
 }
 

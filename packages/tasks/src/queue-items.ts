@@ -2,6 +2,7 @@
  * Where a queue keeps its items, which is the order they come out in. CPython: `Queue._init`, `_put` and `_get`, which its
  * subclasses override.
  */
+import { RuntimeError } from "@aioloop/loop";
 import { describe } from "@aioloop/loop/kernel";
 
 export interface QueueItems<T> {
@@ -93,6 +94,7 @@ export class Smallest<T> implements QueueItems<T> {
   readonly #heap: Entry<T>[] = [];
   readonly #compare: Compare<T>;
   #turns = 0;
+  #isComparing = false;
 
   constructor(compare: Compare<T>) {
     this.#compare = compare;
@@ -103,9 +105,10 @@ export class Smallest<T> implements QueueItems<T> {
   }
 
   push(item: T): void {
+    this.#refuseWhileComparing();
     const heap = this.#heap;
     const entry: Entry<T> = { item, turn: this.#turns };
-    if (heap.length === 0) this.#compare(item, item); // what cannot be compared is to be refused where it is put
+    if (heap.length === 0) this.#isBefore(entry, entry); // what cannot be compared is to be refused where it is put
     const path: number[] = [];
     for (let place = heap.length; place > 0; ) {
       const parent = (place - 1) >> 1;
@@ -119,6 +122,7 @@ export class Smallest<T> implements QueueItems<T> {
   }
 
   pop(): T {
+    this.#refuseWhileComparing();
     const heap = this.#heap;
     const last = heap.length - 1;
     const entry = heap[last] as Entry<T>;
@@ -136,7 +140,14 @@ export class Smallest<T> implements QueueItems<T> {
   }
 
   clear(): void {
+    this.#refuseWhileComparing();
     this.#heap.length = 0;
+  }
+
+  /** The way that is being looked for leads through the heap as it is. */
+  #refuseWhileComparing(): void {
+    if (this.#isComparing)
+      throw new RuntimeError("PriorityQueue: compare(a, b) must not change the queue that calls it");
   }
 
   /** What stands along the path moves one place back, and `entry` goes to its end. */
@@ -150,10 +161,19 @@ export class Smallest<T> implements QueueItems<T> {
   }
 
   #isBefore(a: Entry<T>, b: Entry<T>): boolean {
-    const order = this.#compare(a.item, b.item);
+    const order = this.#orderOf(a.item, b.item);
     if (typeof order !== "number" || Number.isNaN(order))
       throw new TypeError(`PriorityQueue: compare(a, b) must return a number, got ${describe(order)}`);
     return order < 0 || (order === 0 && a.turn < b.turn);
+  }
+
+  #orderOf(a: T, b: T): number {
+    this.#isComparing = true;
+    try {
+      return this.#compare(a, b);
+    } finally {
+      this.#isComparing = false;
+    }
   }
 }
 

@@ -101,7 +101,9 @@ export class Queue<T> extends LoopBound implements CoroutineIterable<T> {
     item: T,
   ) {
     queue._accessed("read");
+    let hasWaited = false;
     while (queue.#isFull()) {
+      hasWaited = true;
       if (queue.#isShutdown) throw new QueueShutDown(`put() of ${queue}: it was shut down`);
       const waiter = queue.#putters.add(queue._getLoop().createFuture(queue));
       try {
@@ -113,7 +115,12 @@ export class Queue<T> extends LoopBound implements CoroutineIterable<T> {
         throw error;
       }
     }
-    queue.putNowait(item);
+    try {
+      queue.putNowait(item);
+    } catch (error) {
+      if (hasWaited && !queue.#isFull()) queue.#putters.wakeNext(); // the item has no order: the room is for the next
+      throw error;
+    }
   });
 
   /** Takes the next item; waits while there is none. @throws QueueShutDown once it is shut down and empty. CPython: `Queue.get`. */
@@ -123,7 +130,9 @@ export class Queue<T> extends LoopBound implements CoroutineIterable<T> {
 
   static readonly #get: <T>(queue: Queue<T>) => Coroutine<T> = coroutine(function* get<T>(queue: Queue<T>) {
     queue._accessed("read");
+    let hasWaited = false;
     while (queue.#isEmpty()) {
+      hasWaited = true;
       if (queue.#isShutdown) throw new QueueShutDown(`get() of ${queue}: it was shut down and is empty`);
       const waiter = queue.#getters.add(queue._getLoop().createFuture(queue));
       try {
@@ -135,7 +144,12 @@ export class Queue<T> extends LoopBound implements CoroutineIterable<T> {
         throw error;
       }
     }
-    return queue.getNowait();
+    try {
+      return queue.getNowait();
+    } catch (error) {
+      if (hasWaited && !queue.#isEmpty()) queue.#getters.wakeNext();
+      throw error;
+    }
   });
 
   /** Adds an item at once. @throws QueueFull, QueueShutDown. CPython: `Queue.put_nowait`. */
@@ -188,12 +202,13 @@ export class Queue<T> extends LoopBound implements CoroutineIterable<T> {
    */
   shutdown(immediate = false): void {
     this._accessed("write");
-    this.#isShutdown = true;
     if (immediate) {
-      this.#unfinished = Math.max(0, this.#unfinished - this.#items.length);
+      const dropped = this.#items.length;
       this.#items.clear();
+      this.#unfinished = Math.max(0, this.#unfinished - dropped);
       if (this.#unfinished === 0) this.#finished.set();
     }
+    this.#isShutdown = true;
     while (this.#getters.wakeNext());
     while (this.#putters.wakeNext());
   }
@@ -208,6 +223,7 @@ export class Queue<T> extends LoopBound implements CoroutineIterable<T> {
 
   static readonly #next: <T>(queue: Queue<T>) => Coroutine<IteratorResult<T, unknown>> = coroutine(
     function* next<T>(queue: Queue<T>) {
+      queue._accessed("read");
       if (queue.#isEmpty() && queue.#isShutdown) return { value: undefined, done: true } as const;
       try {
         return { value: yield* queue.get(), done: false } as const;

@@ -19,6 +19,9 @@ export class Waiters {
   length = 0;
   #first: Waiter | null = null;
   #last: Waiter | null = null;
+  // Nobody is to be looked at twice. All before the first of these have been cancelled, all before the second are done.
+  #live: Waiter | null = null;
+  #sleeper: Waiter | null = null;
 
   add(future: Future<void>): Waiter {
     const before = this.#last;
@@ -26,6 +29,8 @@ export class Waiters {
     if (before === null) this.#first = waiter;
     else before.after = waiter;
     this.#last = waiter;
+    this.#live ??= waiter;
+    this.#sleeper ??= waiter;
     this.length += 1;
     return waiter;
   }
@@ -34,6 +39,8 @@ export class Waiters {
   remove(waiter: Waiter): void {
     if (!waiter.isListed) return;
     const { before, after } = waiter;
+    if (this.#live === waiter) this.#live = after;
+    if (this.#sleeper === waiter) this.#sleeper = after;
     if (before === null) this.#first = after;
     else before.after = after;
     if (after === null) this.#last = before;
@@ -49,20 +56,8 @@ export class Waiters {
 
   /** Whether somebody waits who was not cancelled; it may have been woken, and not run yet. */
   hasLive(): boolean {
-    for (let waiter = this.#first; waiter !== null; waiter = waiter.after) {
-      if (!waiter.future.cancelled()) return true;
-    }
-    return false;
-  }
-
-  /** Wakes up to `count` who sleep, and leaves them in the list. */
-  wake(count: number): void {
-    let left = count;
-    for (let waiter = this.#first; waiter !== null && left > 0; waiter = waiter.after) {
-      if (waiter.future.done()) continue;
-      waiter.future.setResult();
-      left -= 1;
-    }
+    while (this.#live?.future.cancelled()) this.#live = this.#live.after;
+    return this.#live !== null;
   }
 
   /** Wakes the oldest who sleeps and takes it out, with those before it that are done. False if nobody slept. */
@@ -74,6 +69,15 @@ export class Waiters {
       return true;
     }
     return false;
+  }
+
+  /** Wakes up to `count` who sleep, oldest first, and leaves them in the list until they run. */
+  wake(count: number): void {
+    for (let woken = 0; !(woken >= count) && this.#sleeper !== null; this.#sleeper = this.#sleeper.after) {
+      if (this.#sleeper.future.done()) continue;
+      this.#sleeper.future.setResult();
+      woken += 1;
+    }
   }
 
   /** `, waiters:2`, or nothing if there are none. */

@@ -199,9 +199,12 @@ export function shield<T>(awaitable: Awaitable<T>): Future<T> {
     subject: inner instanceof Task ? `task ${inner.getName()}, shielded` : "a shielded future",
   });
   const task = currentTaskOf(loop);
+  const forgetTask = () => {
+    if (task !== null) futureDiscardFromAwaitedBy(inner, task);
+  };
   if (task !== null) {
     futureAddToAwaitedBy(inner, task);
-    inner.addDoneCallback(() => futureDiscardFromAwaitedBy(inner, task));
+    inner.addDoneCallback(forgetTask);
   }
   const onInnerDone = () => {
     if (outer.cancelled()) return;
@@ -211,7 +214,9 @@ export function shield<T>(awaitable: Awaitable<T>): Future<T> {
   };
   const onOuterDone = () => {
     if (inner.done()) return;
-    if (task !== null) futureDiscardFromAwaitedBy(inner, task);
+    // An inner one that outlives many shields is not to remember them (gh-155143).
+    forgetTask();
+    inner.removeDoneCallback(forgetTask);
     inner.removeDoneCallback(onInnerDone);
     inner.removeDoneCallback(reportFailure);
     inner.addDoneCallback(reportFailure);
