@@ -22,6 +22,7 @@ import type { AbstractTask, TaskFactory, TaskOptions } from "./events.ts";
 import { slots } from "./events.ts";
 import type { DeadlockError } from "./exceptions.ts";
 import { isCancelled, RuntimeError } from "./exceptions.ts";
+import { releaseFrames } from "./failures.ts";
 import { Future, wrapFuture } from "./futures.ts";
 import { inspectable } from "./inspectable.ts";
 import { runObserved } from "./observed-turn.ts";
@@ -191,10 +192,7 @@ export class BaseEventLoop extends Scheduling {
       timeout = Math.min(Math.max(deadline - this.time(), 0), MAXIMUM_SELECT_TIMEOUT);
     }
     this._ready.trim();
-    if (this._freshFailures.length > 0) {
-      for (const failure of this._freshFailures) failure.releaseFrames();
-      this._freshFailures.length = 0;
-    }
+    if (this._freshFailures.length > 0) releaseFrames(this);
     this._parked = !this._selector.select(timeout, deadline);
     if (this._parked) return false;
     this.time();

@@ -29,6 +29,9 @@ interface FailureKeeper {
   }): void;
 }
 
+/** A loop that never has time is not to gather them for ever. */
+const MOST_FRESH = 1000;
+
 export class Failure {
   readonly exception: unknown;
   readonly loop: FailureKeeper;
@@ -49,7 +52,8 @@ export class Failure {
     this.#context = future._context === undefined ? null : running.context;
     this.loop._failures.add(this);
     this.loop._freshFailures.push(this);
-    collected.register(future, this);
+    if (this.loop._freshFailures.length === MOST_FRESH) releaseFrames(this.loop);
+    collected.register(future, this, this);
   }
 
   /** Somebody has seen it: nothing to report any more. */
@@ -57,12 +61,10 @@ export class Failure {
     if (!this.#open) return;
     this.#open = false;
     this.loop._failures.delete(this);
+    collected.unregister(this); // it would hold the exception, and that its frames, see below
   }
 
-  /**
-   * Until `stack` is read V8 keeps what the frames were called on, the task among it, which then is never collected. Reading takes
-   * some 10 µs, so it waits until the loop has time, when most failures have been retrieved.
-   */
+  /** See `releaseFrames` below. */
   releaseFrames(): void {
     if (this.#open && this.exception instanceof Error) void this.exception.stack;
   }
@@ -86,3 +88,12 @@ export class Failure {
 }
 
 const collected = new FinalizationRegistry<Failure>((failure) => failure.report());
+
+/**
+ * Until `stack` is read V8 keeps what the frames of an error were called on, the task among it, which then is never collected. Reading takes
+ * some 10 µs, so it waits until the loop has time, when most failures have been retrieved.
+ */
+export function releaseFrames(loop: FailureKeeper): void {
+  for (const failure of loop._freshFailures) failure.releaseFrames();
+  loop._freshFailures.length = 0;
+}

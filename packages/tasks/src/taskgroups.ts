@@ -138,7 +138,7 @@ export class TaskGroup implements Manager<TaskGroup> {
       return yield* ready;
     } catch (error) {
       // Not ready, and nobody waits for it any more.
-      if (ready.cancelled()) yield* ended(child);
+      if (ready.cancelled()) yield* ended(child, group.#isAborting);
       throw error;
     }
   });
@@ -179,7 +179,7 @@ export class TaskGroup implements Manager<TaskGroup> {
       parent.getLoop().callExceptionHandler({ message, exception: error, task });
       return;
     }
-    if (this.#isAborting || this.#cancelledParent) return;
+    if (this.#isAborting) return;
     this.#abort();
     // Whatever the block waits for; in aexit this is found and taken back.
     this.#cancelParent();
@@ -308,8 +308,8 @@ function cancellationOf(task: Task<unknown>): CancelledError | undefined {
  * Cancels a task, unless its group has done that, and waits for it however often that is cancelled: each time it is asked again. Who calls
  * throws a cancellation anyway.
  */
-function* ended(task: Task<unknown>): Coroutine<void> {
-  if (task.cancelling() === 0) task.cancel();
+function* ended(task: Task<unknown>, isCancelled: boolean): Coroutine<void> {
+  if (!isCancelled) task.cancel();
   while (!task.done()) {
     try {
       yield* wait([task]);
