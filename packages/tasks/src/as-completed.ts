@@ -6,7 +6,7 @@
  */
 import type { Awaitable, BaseEventLoop, Coroutine, Future, Resolved, TimerHandle } from "@aioloop/loop";
 import { ensureFuture, getEventLoop, TimeoutError } from "@aioloop/loop";
-import { checkLimit, iteratorOf, listOf } from "./awaitables.ts";
+import { checkLimit, listOf, Reading } from "./awaitables.ts";
 import { coroutine } from "./coroutines.ts";
 import type { CoroutineIterable, CoroutineIterator } from "./managers.ts";
 import { Queue } from "./queues.ts";
@@ -34,29 +34,31 @@ export function asCompleted<A extends Awaitable<unknown>>(
   checkSeconds("asCompleted(awaitables, { timeout })", "timeout", timeout);
   if (limit === undefined) {
     const all = listOf("asCompleted([a(), b()])", awaitables);
-    return new AsCompleted(all[Symbol.iterator]() as Items<A>, timeout, Number.POSITIVE_INFINITY);
+    return new AsCompleted(new Reading("", all) as Items<A>, timeout, Number.POSITIVE_INFINITY);
   }
   const usage = "asCompleted(awaitables, { limit })";
   checkLimit(usage, limit);
-  return new AsCompleted(iteratorOf(usage, awaitables) as Items<A>, timeout, limit);
+  return new AsCompleted(new Reading(usage, awaitables) as Items<A>, timeout, limit);
 }
 
-type Items<A extends Awaitable<unknown>> = Iterator<Awaitable<Resolved<A>>>;
+type Items<A extends Awaitable<unknown>> = Reading<Awaitable<Resolved<A>>>;
 
 /** One that is done; null where the timeout was faster; or what the iterable threw when it was read. */
 type Arrival<T> = Future<T> | null | { readonly error: unknown };
 
-/** CPython: `tasks._AsCompletedIterator`. Leaving it early undoes nothing: the others run on, as there. */
+/**
+ * Leaving it early undoes nothing: those that run go on, as in CPython. With a limit no more begin then, but for those that were
+ * promised. CPython: `tasks._AsCompletedIterator`.
+ */
 class AsCompleted<T> implements Iterable<Coroutine<T>>, Iterator<Coroutine<T>>, CoroutineIterator<Future<T>> {
   readonly #arrivals: Queue<Arrival<T>> = new Queue();
   readonly #running: Set<Future<T>> = new Set();
   readonly #seen: Set<unknown> = new Set();
-  readonly #items: Iterator<Awaitable<T>>;
+  readonly #items: Reading<Awaitable<T>>;
   readonly #limit: number;
   readonly #loop: BaseEventLoop;
   /** Read, and not started: one is promised to `next` before there is room for it. */
   readonly #ahead: Awaitable<T>[] = [];
-  #isRead = false;
   /** How many more arrivals there will be than have been promised; less than 0 with a limit, while they stand in `#ahead`. */
   #left = 0;
   #timer: TimerHandle | null = null;
@@ -66,13 +68,12 @@ class AsCompleted<T> implements Iterable<Coroutine<T>>, Iterator<Coroutine<T>>, 
     try {
       this.#fill();
     } catch (error) {
-      this.#isRead = true;
-      this.#arrive({ error });
+      this.#giveUp({ error });
     }
     if (this.#running.size === 0) this.#timer?.cancel();
   };
 
-  constructor(items: Iterator<Awaitable<T>>, timeout: number | null, limit: number) {
+  constructor(items: Reading<Awaitable<T>>, timeout: number | null, limit: number) {
     this.#items = items;
     this.#limit = limit;
     this.#loop = getEventLoop();
@@ -86,7 +87,7 @@ class AsCompleted<T> implements Iterable<Coroutine<T>>, Iterator<Coroutine<T>>, 
   #fill(): void {
     const started: Future<T>[] = [];
     while (this.#running.size < this.#limit && this.#readAhead(1)) {
-      const future = ensureFuture(this.#ahead.shift() as Awaitable<T>, { loop: this.#loop });
+      const future = this.#start(this.#ahead.shift() as Awaitable<T>);
       this.#running.add(future);
       this.#left += 1;
       started.push(future);
@@ -94,22 +95,40 @@ class AsCompleted<T> implements Iterable<Coroutine<T>>, Iterator<Coroutine<T>>, 
     for (const future of started) future.addDoneCallback(this.#onDone);
   }
 
-  /** Whether so many that have not been started follow. What came before is passed over: it runs once. */
-  #readAhead(count: number): boolean {
-    while (this.#ahead.length < count && !this.#isRead) {
-      const next = this.#items.next();
-      if (next.done === true) this.#isRead = true;
-      else if (isShared(next.value) || !this.#seen.has(next.value)) {
-        this.#seen.add(next.value);
-        this.#ahead.push(next.value);
-      }
+  #start(item: Awaitable<T>): Future<T> {
+    try {
+      return ensureFuture(item, { loop: this.#loop });
+    } catch (error) {
+      this.#items.close(this.#loop);
+      throw error;
     }
-    return this.#ahead.length >= count;
   }
 
-  #arrive(arrival: Arrival<T>): void {
-    this.#arrivals.putNowait(arrival);
-    this.#left += 1;
+  /** Whether so many that have not been started follow. What came before is passed over: it runs once. */
+  #readAhead(count: number): boolean {
+    while (this.#ahead.length < count) {
+      const next = this.#items.read();
+      if (next === null) return false;
+      if (!isShared(next.item) && this.#seen.has(next.item)) continue;
+      this.#seen.add(next.item);
+      this.#ahead.push(next.item);
+    }
+    return true;
+  }
+
+  /** How many were promised and have not been started. */
+  #promised(): number {
+    return Math.max(0, -this.#left);
+  }
+
+  /** No more begin: `arrival` is for each that was promised, or for the next one. */
+  #giveUp(arrival: Arrival<T>): void {
+    for (let count = Math.max(1, this.#promised()); count > 0; count--) {
+      this.#arrivals.putNowait(arrival);
+      this.#left += 1;
+    }
+    this.#ahead.length = 0;
+    this.#items.close(this.#loop);
   }
 
   #onTimeout(): void {
@@ -118,12 +137,13 @@ class AsCompleted<T> implements Iterable<Coroutine<T>>, Iterator<Coroutine<T>>, 
       this.#arrivals.putNowait(null);
     }
     this.#running.clear();
-    if (!this.#isRead) this.#items.return?.();
-    // Those that were promised, and one for all that follow.
-    const missing = Math.max(this.#ahead.length, this.#isRead ? 0 : 1);
-    for (let i = 0; i < missing; i++) this.#arrive(null);
-    this.#ahead.length = 0;
-    this.#isRead = true;
+    if (this.#ahead.length > 0 || !this.#items.isOver) this.#giveUp(null);
+  }
+
+  /** Nobody will ask for more. */
+  #leave(): void {
+    this.#ahead.length = Math.min(this.#ahead.length, this.#promised());
+    this.#items.close(this.#loop);
   }
 
   [Symbol.iterator](): this {
@@ -145,9 +165,23 @@ class AsCompleted<T> implements Iterable<Coroutine<T>>, Iterator<Coroutine<T>>, 
     return { value: nextResult(this.#arrivals), done: false };
   }
 
+  return(): IteratorResult<Coroutine<T>> {
+    this.#leave();
+    return { value: undefined, done: true };
+  }
+
   *anext(): Coroutine<IteratorResult<Future<T>>> {
     if (!this.#promise()) return { value: undefined, done: true };
-    return { value: yield* nextDone(this.#arrivals), done: false };
+    try {
+      return { value: yield* nextDone(this.#arrivals), done: false };
+    } catch (error) {
+      this.#leave();
+      throw error;
+    }
+  }
+
+  *aclose(): Coroutine<void> {
+    this.#leave();
   }
 }
 

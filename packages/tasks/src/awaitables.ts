@@ -1,4 +1,5 @@
 /** What the functions over several awaitables have in common. CPython: the checks at the head of each of them in `tasks`. */
+import type { BaseEventLoop } from "@aioloop/loop";
 import { iscoroutine, isfuture } from "@aioloop/loop";
 import { describe } from "@aioloop/loop/kernel";
 import { isGenerator } from "./coroutines.ts";
@@ -14,10 +15,42 @@ export function listOf<T>(usage: string, given: Iterable<T>): T[] {
   throw new TypeError(`${usage}: takes a list of awaitables, got ${got}`);
 }
 
-/** The same read lazily. It may be a generator, though a coroutine could be one too: what that yields is no awaitable. */
-export function iteratorOf<T>(usage: string, given: Iterable<T>): Iterator<T> {
-  if (isIterable(given) && !isfuture(given)) return given[Symbol.iterator]();
-  throw new TypeError(`${usage}: takes an iterable of awaitables, got ${describe(given)}`);
+/**
+ * The same read lazily, one at a time, until it is closed. A generator may be a list of coroutines or a coroutine itself, which cannot be
+ * told apart here: what a coroutine yields is no awaitable, and is refused when it is read.
+ */
+export class Reading<T> {
+  readonly #items: Iterator<T>;
+  /** Everything was read, or it was closed. */
+  isOver = false;
+
+  constructor(usage: string, given: Iterable<T>) {
+    const isSingle = isfuture(given) || (iscoroutine(given) && !isGenerator(given));
+    if (isSingle || !isIterable(given))
+      throw new TypeError(`${usage}: takes an iterable of awaitables, got ${describe(given)}`);
+    this.#items = given[Symbol.iterator]();
+  }
+
+  /** The next one, null if there is none. Throws what the iterable throws, which has closed itself then. */
+  read(): { readonly item: T } | null {
+    if (this.isOver) return null;
+    this.isOver = true;
+    const next = this.#items.next();
+    if (next.done === true) return null;
+    this.isOver = false;
+    return { item: next.value };
+  }
+
+  /** No more will be read. What that throws is reported: whoever calls has something else to say. */
+  close(loop: BaseEventLoop): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    try {
+      this.#items.return?.();
+    } catch (exception) {
+      loop.callExceptionHandler({ message: "an iterable of awaitables failed as it was closed", exception });
+    }
+  }
 }
 
 function isIterable(given: unknown): given is Iterable<unknown> {

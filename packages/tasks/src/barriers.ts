@@ -59,7 +59,8 @@ export class Barrier extends LoopBound implements Manager<number> {
   }
 
   /**
-   * Waits until `parties` tasks wait. Each gets another number, from 0 to parties - 1, in the order of arrival.
+   * Waits until `parties` tasks wait. Each gets a number from 0 to parties - 1, in the order of arrival; where one was cancelled meanwhile,
+   * two may get the same, as in CPython.
    * @throws BrokenBarrierError if the barrier is or gets broken, or is reset. CPython: `Barrier.wait`.
    */
   wait(): Coroutine<number> {

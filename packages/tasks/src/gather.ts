@@ -7,7 +7,7 @@
 import type { Awaitable, BaseEventLoop, Resolved } from "@aioloop/loop";
 import { _getRunningLoop, CancelledError, ensureFuture, Future, getEventLoop } from "@aioloop/loop";
 import { Failed } from "@aioloop/loop/kernel";
-import { checkLimit, iteratorOf, listOf } from "./awaitables.ts";
+import { checkLimit, listOf, Reading } from "./awaitables.ts";
 import { isShared } from "./sleep.ts";
 
 import { isFreshCoroutine, Task } from "./tasks.ts";
@@ -24,8 +24,8 @@ class GatheringFuture<T> extends Future<T> {
   readonly #children: readonly Future<unknown>[];
   _isCancelRequested = false;
 
-  constructor(children: readonly Future<unknown>[], loop: BaseEventLoop) {
-    super({ loop, subject: `gather of ${children.length}` });
+  constructor(children: readonly Future<unknown>[], loop: BaseEventLoop, subject: unknown) {
+    super({ loop, subject });
     this.#children = children;
   }
 
@@ -49,10 +49,34 @@ class GatheringFuture<T> extends Future<T> {
 
   /** All children are done. */
   _conclude(): void {
-    const last = this.#children[this.#children.length - 1] as Future<unknown>;
-    // CPython takes the error of the last child in the list, whichever finished last.
-    if (this._isCancelRequested) this.setException(last._makeCancelledError());
+    if (this._isCancelRequested) this.setException(this._cancellation());
     else this.setResult(this.#children.map(resultOf) as T);
+  }
+
+  /** CPython takes the error of the last child in the list, whichever finished last. */
+  _cancellation(): CancelledError {
+    return (this.#children[this.#children.length - 1] as Future<unknown>)._makeCancelledError();
+  }
+}
+
+/** The same with a limit: it may be cancelled between two children, when all of them refuse and more would begin. */
+class LimitedGathering extends GatheringFuture<unknown[]> {
+  readonly #items: Reading<unknown>;
+
+  constructor(children: readonly Future<unknown>[], loop: BaseEventLoop, items: Reading<unknown>) {
+    super(children, loop, { toString: () => `gather of ${children.length}` });
+    this.#items = items;
+  }
+
+  override cancel(msg: string | null = null): boolean {
+    if (!super.cancel(msg) && (this.done() || this.#items.isOver)) return false;
+    this._isCancelRequested = true;
+    this._setCancelMessage(msg);
+    return true;
+  }
+
+  override _cancellation(): CancelledError {
+    return this._makeCancelledError();
   }
 }
 
@@ -89,7 +113,7 @@ export function gather(awaitables: Iterable<Awaitable<unknown>>, options?: Gathe
   if (limit === undefined) return gatherAll(listOf("gather([a(), b()])", awaitables), returnExceptions);
   const usage = "gather(awaitables, { limit })";
   checkLimit(usage, limit);
-  return gatherSome(iteratorOf(usage, awaitables), limit, returnExceptions);
+  return gatherSome(new Reading(usage, awaitables), limit, returnExceptions);
 }
 
 function nothing(): Future<unknown> {
@@ -134,7 +158,7 @@ function gatherAll(items: readonly Awaitable<unknown>[], returnExceptions: boole
     }
     children.push(future);
   }
-  outer = new GatheringFuture(children, where.loop as BaseEventLoop);
+  outer = new GatheringFuture(children, where.loop as BaseEventLoop, `gather of ${children.length}`);
   for (const child of doneAlready) onDone(child);
   return outer;
 }
@@ -166,35 +190,28 @@ function start(item: Awaitable<unknown>, where: { loop: BaseEventLoop | null }):
 
 /** With a limit. An item is read when there is room for it, and what the iterable throws then is the result. */
 function gatherSome(
-  items: Iterator<Awaitable<unknown>>,
+  items: Reading<Awaitable<unknown>>,
   limit: number,
   returnExceptions: boolean,
 ): Future<unknown> {
   const where: { loop: BaseEventLoop | null } = { loop: _getRunningLoop() };
   const children: Future<unknown>[] = [];
   const seen = new Map<unknown, Future<unknown>>();
-  let outer: GatheringFuture<unknown[]> | null = null;
+  let outer: LimitedGathering | null = null;
   let running = 0;
-  let isRead = false;
-
-  const isOpen = () => !isRead && (outer === null || !(outer.done() || outer._isCancelRequested));
 
   /** Starts as many as there is room for. */
   const fill = (): void => {
-    while (running < limit && isOpen()) {
-      const next = items.next();
-      if (next.done === true) {
-        isRead = true;
-        return;
-      }
-      const item = next.value;
-      const earlier = isShared(item) ? undefined : seen.get(item);
-      const child = earlier ?? start(item, where);
+    while (running < limit) {
+      const next = items.read();
+      if (next === null) return;
+      const earlier = isShared(next.item) ? undefined : seen.get(next.item);
+      const child = earlier ?? startOrClose(next.item);
       children.push(child);
       if (earlier !== undefined) continue;
-      seen.set(item, child);
-      outer ??= new GatheringFuture(children, where.loop as BaseEventLoop);
-      if (child.done()) settle(child);
+      seen.set(next.item, child);
+      outer ??= new LimitedGathering(children, where.loop as BaseEventLoop, items);
+      if (child.done()) settle(child, outer);
       else {
         running += 1;
         child.addDoneCallback(onDone);
@@ -202,38 +219,39 @@ function gatherSome(
     }
   };
 
-  const settle = (child: Future<unknown>): void => {
-    const all = outer as GatheringFuture<unknown[]>;
-    if (all.done()) child._retrieve();
-    else if (!returnExceptions && all._failWith(child)) {
-      leave(children, onDone);
-      items.return?.();
+  const startOrClose = (item: Awaitable<unknown>): Future<unknown> => {
+    try {
+      return start(item, where);
+    } catch (error) {
+      items.close(where.loop ?? getEventLoop());
+      throw error;
     }
+  };
+
+  const settle = (child: Future<unknown>, whole: LimitedGathering): void => {
+    if (whole.done()) child._retrieve();
+    else if (!returnExceptions && whole._failWith(child)) leave(children, onDone);
+    if (whole.done() || whole._isCancelRequested) items.close(whole.getLoop());
   };
 
   const onDone = (child: Future<unknown>): void => {
+    const whole = outer as LimitedGathering;
     running -= 1;
-    settle(child);
+    settle(child, whole);
     try {
       fill();
     } catch (error) {
-      isRead = true;
-      outer?.setException(error);
+      whole.setException(error);
     }
-    conclude();
+    conclude(whole);
   };
 
-  const conclude = (): void => {
-    if (outer === null || outer.done() || running > 0) return;
-    if (isRead) outer._conclude();
-    else if (outer._isCancelRequested) {
-      items.return?.();
-      outer._conclude();
-    }
+  const conclude = (whole: LimitedGathering): void => {
+    if (running === 0 && items.isOver && !whole.done()) whole._conclude();
   };
 
   fill();
   if (outer === null) return nothing();
-  conclude();
+  conclude(outer);
   return outer;
 }

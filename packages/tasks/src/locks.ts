@@ -5,7 +5,7 @@
  * a `yield*` stands between. None of them is for threads, and none belongs to two loops.
  *
  * In each of them a cancelled waiter may have been woken in the same turn. It then has taken what it will not use, and
- * has to hand it on, or the others sleep for ever: that is what the `catch` blocks are for.
+ * has to hand it on, or the others sleep for ever: that is what the `finally` blocks are for.
  */
 import type { Coroutine } from "@aioloop/loop";
 import { CancelledError, RuntimeError } from "@aioloop/loop";
@@ -28,7 +28,7 @@ import { Waiters } from "./waiters.ts";
 export class Lock extends LoopBound implements Manager<void> {
   readonly #waiters: Waiters = new Waiters();
   #isLocked = false;
-  /** For reports: a deadlock is easier to understand with it. Null where a callback took the lock. */
+  /** For reports: a deadlock is easier to understand with it. Null where no task was current. */
   #owner: Task<unknown> | null = null;
 
   /** CPython: `Lock.locked`. */
@@ -57,15 +57,13 @@ export class Lock extends LoopBound implements Manager<void> {
 
   *#turn(): Coroutine<void> {
     const waiter = this.#waiters.add(this._getLoop().createFuture(this));
+    let isWoken = false;
     try {
-      try {
-        yield* waiter.future;
-      } finally {
-        this.#waiters.remove(waiter);
-      }
-    } catch (error) {
-      if (!this.#isLocked) this.#wakeFirst();
-      throw error;
+      yield* waiter.future;
+      isWoken = true;
+    } finally {
+      this.#waiters.remove(waiter);
+      if (!isWoken && !this.#isLocked) this.#wakeFirst();
     }
   }
 
@@ -322,7 +320,7 @@ export class Semaphore extends LoopBound implements Manager<void> {
   }
 
   #mustWait(): boolean {
-    return this.#value === 0 || this.#woken > 0 || this.#waiters.hasLive();
+    return this.#value === 0 || this.#woken > 0; // nobody sleeps while some are left
   }
 
   /** Waits until one is left and takes it; returns true. CPython: `Semaphore.acquire`. */
@@ -341,17 +339,16 @@ export class Semaphore extends LoopBound implements Manager<void> {
 
   *#turn(): Coroutine<void> {
     const waiter = this.#waiters.add(this._getLoop().createFuture(this));
+    let isUsed = false;
     try {
       yield* waiter.future;
-      this.#woken -= 1;
-    } catch (error) {
+      isUsed = true;
+    } finally {
+      this.#waiters.remove(waiter);
       if (waiter.future.done() && !waiter.future.cancelled()) {
         this.#woken -= 1;
-        this.#value += 1; // it was handed over, and is not used
+        if (!isUsed) this.#value += 1; // it was handed over in vain
       }
-      this.#waiters.remove(waiter);
-      throw error;
-    } finally {
       // Some may have queued up only because this one was before them.
       while (this.#value > 0 && this.#wakeNext());
     }

@@ -8,6 +8,7 @@ import type { AbstractTask, Context, Future, HostedEventLoop, Yieldable } from "
 import {
   _getRunningLoop,
   copyContext,
+  DeadlockError,
   isCancelled,
   iscoroutine,
   isfuture,
@@ -185,6 +186,8 @@ function* runSteps<T>(runner: Runner<AnyLoop>, main: Yieldable<T>, signal: Abort
     try {
       yield () => runner.close();
     } catch (closing) {
+      // What hangs in its clean-up hangs because of the first deadlock, and that is the one to look at.
+      if (closing instanceof DeadlockError && error instanceof DeadlockError) throw error;
       // Neither may be lost. CPython chains them (`__context__`).
       if (closing instanceof Error && closing !== error) closing.cause ??= error;
       throw closing;

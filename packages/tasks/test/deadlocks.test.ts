@@ -2,7 +2,17 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { DeadlockError } from "@aioloop/loop";
 import type { Task } from "@aioloop/tasks";
-import { coroutine, createTask, Event, gather, sleep } from "@aioloop/tasks";
+import {
+  Condition,
+  coroutine,
+  createTask,
+  Event,
+  gather,
+  Lock,
+  run,
+  sleep,
+  VirtualEventLoop,
+} from "@aioloop/tasks";
 import { expect, test } from "vitest";
 import { program, textOf, thrownBy } from "./helpers.ts";
 
@@ -69,4 +79,15 @@ test("a program on the host loop that waits for what nobody will do ends with th
   expect(output).toContain("cleaned up");
   expect(output).toContain("DeadlockError");
   expect(code).not.toBe(0);
+});
+
+test("run() of a deadlock whose clean-up deadlocks too: the first report is thrown [J19]", () => {
+  const lock = new Lock();
+  function* main() {
+    yield* lock.acquire();
+    createTask(lock.acquire(), { name: "one" });
+    yield* new Condition(lock).wait(); // cancelled, it wants the lock back, which nobody frees
+  }
+  const error = thrownBy(() => run(main(), { loopFactory: () => new VirtualEventLoop() }));
+  expect(textOf(error)).toMatch(/^DeadlockError: .*waits for <Condition /s);
 });
