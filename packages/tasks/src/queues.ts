@@ -223,8 +223,6 @@ export class Queue<T> extends LoopBound implements CoroutineIterable<T> {
 
   static readonly #next: <T>(queue: Queue<T>) => Coroutine<IteratorResult<T, unknown>> = coroutine(
     function* next<T>(queue: Queue<T>) {
-      queue._accessed("read");
-      if (queue.#isEmpty() && queue.#isShutdown) return { value: undefined, done: true } as const;
       try {
         return { value: yield* queue.get(), done: false } as const;
       } catch (error) {
