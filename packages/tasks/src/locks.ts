@@ -303,13 +303,16 @@ export class Semaphore extends LoopBound implements Manager<void> {
   readonly #waiters: Waiters = new Waiters();
   #woken = 0;
 
-  /** @throws TypeError unless `value` is a number, RangeError if it is negative or NaN. */
+  /** @throws TypeError unless `value` is a number, RangeError unless it is 0 or more and whole, or Infinity. */
   constructor(value = 1) {
     super();
     if (typeof value !== "number")
       throw new TypeError(`new ${new.target.name}(value): value must be a number, got ${describe(value)}`);
     if (!(value >= 0))
       throw new RangeError(`new ${new.target.name}(value): value must be 0 or more, got ${value}`);
+    // CPython takes 1.5, counts it down past 0 and never locks.
+    if (!Number.isInteger(value) && value !== Number.POSITIVE_INFINITY)
+      throw new RangeError(`new ${new.target.name}(value): value must be a whole number, got ${value}`);
     this.#value = value;
   }
 
@@ -398,7 +401,7 @@ export class BoundedSemaphore extends Semaphore {
 
   /** @throws RangeError if it was released more often than acquired. CPython: `BoundedSemaphore.release`. */
   override release(): void {
-    if (this._value >= this.#bound) {
+    if (this._value >= this.#bound && this.#bound !== Number.POSITIVE_INFINITY) {
       throw new RangeError(
         `release() of ${this}: it was released more often than acquired, and never has more than ${this.#bound}`,
       );

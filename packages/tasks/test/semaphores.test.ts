@@ -202,16 +202,15 @@ describe.each([Semaphore, BoundedSemaphore])("%o", (Primitive) => {
     program(function* () {
       const semaphore = new Primitive(Number.POSITIVE_INFINITY);
       for (let times = 0; times < 100; times++) yield* semaphore.acquire();
+      for (let times = 0; times < 101; times++) semaphore.release();
       expect(`${semaphore}`).toBe(`<${name} [unlocked, value:Infinity]>`);
     });
   });
 
-  test(`new ${name}(1.5) is counted down past 0, and never locks, as in CPython [J26]`, () => {
-    program(function* () {
-      const semaphore = new Primitive(1.5);
-      for (let times = 0; times < 3; times++) yield* semaphore.acquire();
-      expect(`${semaphore}`).toBe(`<${name} [unlocked, value:-1.5]>`);
-    });
+  test(`new ${name}(1.5) is a RangeError: it would be counted down past 0, and never lock [J26]`, () => {
+    expect(textOf(thrownBy(() => new Primitive(1.5)))).toBe(
+      `RangeError: new ${name}(value): value must be a whole number, got 1.5`,
+    );
   });
 
   test(`${name}.toString() says how many are left and how many sleep, and bears the name of a subclass`, () => {
@@ -383,16 +382,10 @@ describe("Semaphore.release()", () => {
     });
   });
 
-  test("BoundedSemaphore of 0 or of Infinity cannot be released [S198 J26]", () => {
-    for (const [bound, state] of [
-      [0, "locked"],
-      [Number.POSITIVE_INFINITY, "unlocked, value:Infinity"],
-    ] as const) {
-      const error = thrownBy(() => new BoundedSemaphore(bound).release());
-      expect(textOf(error)).toBe(
-        `RangeError: release() of <BoundedSemaphore [${state}]>: it was released more often than acquired, and never has more than ${bound}`,
-      );
-    }
+  test("BoundedSemaphore of 0 cannot be released [S198]", () => {
+    expect(textOf(thrownBy(() => new BoundedSemaphore(0).release()))).toBe(
+      "RangeError: release() of <BoundedSemaphore [locked]>: it was released more often than acquired, and never has more than 0",
+    );
   });
 
   test("BoundedSemaphore that is released while others wait counts what was handed over as acquired [S196 S198]", () => {
