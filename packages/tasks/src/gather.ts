@@ -69,7 +69,8 @@ class LimitedGathering extends GatheringFuture<unknown[]> {
   }
 
   override cancel(msg: string | null = null): boolean {
-    if (!super.cancel(msg) && (this.done() || this.#items.isOver)) return false;
+    // Once it is done the items are over too.
+    if (!super.cancel(msg) && this.#items.isOver) return false;
     this._isCancelRequested = true;
     this._setCancelMessage(msg);
     return true;
