@@ -1,11 +1,8 @@
 /**
- * The unfinished tasks of a group, oldest first. A list that forgets the finished ones in passing: a Set would pay for hashing with every
+ * The unfinished tasks of a group, oldest first, among at most as many finished ones. A list that forgets the finished ones in passing: a Set would pay for hashing with every
  * child, a fifth of what a child costs.
  */
 import type { Task } from "./tasks.ts";
-
-/** Up to so many finished ones may stay in the list. */
-const SLACK = 32;
 
 export class Children {
   /** How many have not been reported as finished. */
@@ -13,7 +10,7 @@ export class Children {
   #tasks: Task<unknown>[] = [];
 
   add(task: Task<unknown>): void {
-    if (this.#tasks.length > 2 * this.unfinished + SLACK) this.#tasks = this.#tasks.filter(isUnfinished);
+    if (this.#tasks.length > 2 * this.unfinished) this.#tasks = this.#tasks.filter(isUnfinished);
     this.#tasks.push(task);
     this.unfinished += 1;
   }

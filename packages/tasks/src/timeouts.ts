@@ -51,7 +51,6 @@ export class Timeout implements Manager<Timeout> {
     }
     this.#when = when;
     this.#handle?.cancel();
-    this.#handle = null;
     if (when === null || when === Number.POSITIVE_INFINITY) return;
     const loop = getRunningLoop();
     const onTimeout = () => this.#onTimeout();
@@ -77,7 +76,6 @@ export class Timeout implements Manager<Timeout> {
 
   *aexit(failure: { error: unknown } | null): Coroutine<boolean | void> {
     this.#handle?.cancel();
-    this.#handle = null;
     if (this.#state === "active") this.#state = "finished";
     if (this.#state !== "expiring") return;
     this.#state = "expired";
@@ -92,7 +90,6 @@ export class Timeout implements Manager<Timeout> {
   #onTimeout(): void {
     (this.#task as Task<unknown>).cancel();
     this.#state = "expiring";
-    this.#handle = null;
   }
 
   toString(): string {

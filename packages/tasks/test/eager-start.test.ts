@@ -193,3 +193,13 @@ describe("how many tasks wait for their first step", () => {
     },
   );
 });
+
+test("eager starts that have ended leave the loop as it was: a lone task takes its turns by itself again", () => {
+  program(function* (loop) {
+    for (const delay of [0, 1]) {
+      const task = createTask(sleep(delay), { eagerStart: true });
+      expect(loop._eagerSteps).toBe(0);
+      yield* task;
+    }
+  });
+});
