@@ -878,6 +878,37 @@ describe("asCompleted(…, { limit })", () => {
     },
   );
 
+  test.each([
+    ["of nothing", () => []],
+    ["of what is done in time", () => [sleep(1), sleep(1)]],
+  ])(
+    "asCompleted(…, { limit, timeout }) %s leaves no timer to wait for: a deadlock is found at once",
+    (_what, items) => {
+      let since = -1;
+      const error = thrownBy(() =>
+        program(function* (loop) {
+          yield* came(asCompleted<unknown>(items(), { limit: 1, timeout: 50 }), loop);
+          since = loop.time();
+          try {
+            yield* loop.createFuture<void>("the answer");
+          } finally {
+            since = loop.time() - since;
+          }
+        }),
+      );
+      expect(error).toBeInstanceOf(DeadlockError);
+      expect(since).toBe(0);
+    },
+  );
+
+  test("asCompleted(…, { limit, timeout }) that has run out leaves no callback on what runs on", () => {
+    program(function* (loop) {
+      const future = loop.createFuture<string>();
+      yield* came(asCompleted([future], { limit: 1, timeout: 1 }), loop);
+      expect(String(future)).toBe("<Future pending>");
+    });
+  });
+
   test("asCompleted(…, { limit, timeout }), whose iterable fails as it is closed: all that are missing are TimeoutErrors", () => {
     const reports: ExceptionContext[] = [];
     const log = program(

@@ -1,22 +1,10 @@
 // TaskGroup.cancel(): a group that ends early, without an error. It came with CPython 3.15 (gh-108951).
-import type { CancelledError, Coroutine, TaskFactory, Yieldable } from "@aioloop/loop";
-import { BaseExceptionGroup } from "@aioloop/loop";
+import type { CancelledError, Coroutine, Yieldable } from "@aioloop/loop";
 import type { Task, VirtualEventLoop } from "@aioloop/tasks";
-import { asyncWith, createTask, eagerTaskFactory, sleep, TaskGroup, timeout } from "@aioloop/tasks";
+import { asyncWith, createTask, sleep, TaskGroup, timeout } from "@aioloop/tasks";
 import { describe, expect, test } from "vitest";
 import { endOf, errorOf, program, self, textOf, thrownBy } from "./helpers.ts";
-
-/** An error in a line, groups with what is in them. */
-function told(error: unknown): string {
-  return error instanceof BaseExceptionGroup
-    ? `${error.name}(${error.errors.map(told).join(", ")})`
-    : textOf(error);
-}
-
-function* crash(seconds: number, text: string): Coroutine<never> {
-  yield* sleep(seconds);
-  throw new Error(text);
-}
+import { crash, FACTORIES, told } from "./taskgroup-helpers.ts";
 
 /** Sleeps for ten seconds; when it is cancelled, cleans up for that long. */
 function* cleaningUp(seconds: number): Coroutine<void> {
@@ -26,11 +14,6 @@ function* cleaningUp(seconds: number): Coroutine<void> {
     yield* sleep(seconds);
   }
 }
-
-const FACTORIES: [how: string, factory: TaskFactory | null][] = [
-  ["in the next turn", null],
-  ["eagerly", eagerTaskFactory],
-];
 
 describe.each(FACTORIES)("TaskGroup.cancel(), its tasks start %s:", (how, factory) => {
   const isEager = how === "eagerly";

@@ -1,6 +1,6 @@
 // TaskGroup and cancellations from outside: what of them reaches its tasks, what comes out of the block, how many requests are left.
 // And the errors that leave the loop, which leave the group alone too.
-import type { Coroutine, ExceptionContext, TaskFactory, Yieldable } from "@aioloop/loop";
+import type { Coroutine, ExceptionContext, Yieldable } from "@aioloop/loop";
 import {
   BaseExceptionGroup,
   CancelledError,
@@ -9,32 +9,11 @@ import {
   SystemExit,
 } from "@aioloop/loop";
 import type { Task } from "@aioloop/tasks";
-import {
-  asyncWith,
-  createTask,
-  Event,
-  eagerTaskFactory,
-  run,
-  sleep,
-  TaskGroup,
-  VirtualEventLoop,
-  wait,
-} from "@aioloop/tasks";
+import { asyncWith, createTask, Event, run, sleep, TaskGroup, VirtualEventLoop, wait } from "@aioloop/tasks";
 import { describe, expect, test } from "vitest";
 import type { ProgramOptions } from "./helpers.ts";
 import { endOf, errorOf, program, self, textOf, thrownBy } from "./helpers.ts";
-
-/** An error in a line, groups with what is in them. */
-function told(error: unknown): string {
-  return error instanceof BaseExceptionGroup
-    ? `${error.name}(${error.errors.map(told).join(", ")})`
-    : textOf(error);
-}
-
-function* crash(seconds: number, text: string): Coroutine<never> {
-  yield* sleep(seconds);
-  throw new Error(text);
-}
+import { crash, FACTORIES, told } from "./taskgroup-helpers.ts";
 
 /** Sleeps, and fails when it is cancelled. */
 function* failsInCleanUp(text: string): Coroutine<void> {
@@ -44,11 +23,6 @@ function* failsInCleanUp(text: string): Coroutine<void> {
     yield* crash(0, text);
   }
 }
-
-const FACTORIES: [how: string, factory: TaskFactory | null][] = [
-  ["in the next turn", null],
-  ["eagerly", eagerTaskFactory],
-];
 
 describe.each(FACTORIES)("TaskGroup cancelled from outside, its tasks start %s:", (_how, factory) => {
   function grouping<T>(main: (loop: VirtualEventLoop) => Yieldable<T>, options?: ProgramOptions): T {

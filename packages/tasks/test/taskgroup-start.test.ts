@@ -1,7 +1,6 @@
 // TaskGroup.start(): a child that is waited for until it says that it is ready. CPython has none; trio's Nursery.start is the model.
-import type { Coroutine, ExceptionContext, TaskFactory, Yieldable } from "@aioloop/loop";
+import type { Coroutine, ExceptionContext, Yieldable } from "@aioloop/loop";
 import {
-  BaseExceptionGroup,
   ContextVar,
   copyContext,
   DeadlockError,
@@ -15,7 +14,6 @@ import {
   asyncWith,
   coroutine,
   createTask,
-  eagerTaskFactory,
   sleep,
   TaskGroup,
   VirtualEventLoop,
@@ -23,28 +21,12 @@ import {
 import { describe, expect, test } from "vitest";
 import type { ProgramOptions } from "./helpers.ts";
 import { endOf, errorOf, logOf, program, self, textOf, thrownBy } from "./helpers.ts";
-
-/** An error in a line, groups with what is in them. */
-function told(error: unknown): string {
-  return error instanceof BaseExceptionGroup
-    ? `${error.name}(${error.errors.map(told).join(", ")})`
-    : textOf(error);
-}
-
-function* crash(seconds: number, text: string): Coroutine<never> {
-  yield* sleep(seconds);
-  throw new Error(text);
-}
+import { crash, FACTORIES, told } from "./taskgroup-helpers.ts";
 
 /** The task of that name, which start() does not give. */
 function taskNamed(name: string): Task<unknown> {
   return [...allTasks()].find((task) => task.getName() === name) as Task<unknown>;
 }
-
-const FACTORIES: [how: string, factory: TaskFactory | null][] = [
-  ["in the next turn", null],
-  ["eagerly", eagerTaskFactory],
-];
 
 describe.each(FACTORIES)("TaskGroup.start(), its tasks start %s:", (how, factory) => {
   const isEager = how === "eagerly";

@@ -1,8 +1,7 @@
 // TaskGroup as long as nobody from outside cancels: what its block waits for, whom it takes, how it fails, what it says of itself.
 // Cancellation stands in taskgroup-cancellation.test.ts, cancel() and start() in files of their own.
-import type { Coroutine, ExceptionContext, TaskFactory, Yieldable } from "@aioloop/loop";
+import type { Coroutine, ExceptionContext, Yieldable } from "@aioloop/loop";
 import {
-  BaseExceptionGroup,
   CancelledError,
   ContextVar,
   copyContext,
@@ -17,7 +16,6 @@ import {
   coroutine,
   createTask,
   Event,
-  eagerTaskFactory,
   run,
   sleep,
   TaskGroup,
@@ -26,18 +24,7 @@ import {
 import { describe, expect, test } from "vitest";
 import type { ProgramOptions } from "./helpers.ts";
 import { collectGarbage, endOf, errorOf, logOf, program, self, textOf, thrownBy } from "./helpers.ts";
-
-/** An error in a line, groups with what is in them. */
-function told(error: unknown): string {
-  return error instanceof BaseExceptionGroup
-    ? `${error.name}(${error.errors.map(told).join(", ")})`
-    : textOf(error);
-}
-
-function* crash(seconds: number, text: string): Coroutine<never> {
-  yield* sleep(seconds);
-  throw new Error(text);
-}
+import { crash, FACTORIES, told } from "./taskgroup-helpers.ts";
 
 function* sleeping(): Coroutine<void> {
   yield* sleep(1);
@@ -54,11 +41,6 @@ function isClosed(coro: Yieldable<unknown>): boolean {
 
 /** Does nothing in no time. */
 function* nothing(): Coroutine<void> {}
-
-const FACTORIES: [how: string, factory: TaskFactory | null][] = [
-  ["in the next turn", null],
-  ["eagerly", eagerTaskFactory],
-];
 
 describe.each(FACTORIES)("TaskGroup, its tasks start %s:", (how, factory) => {
   const isEager = how === "eagerly";
