@@ -887,7 +887,7 @@ describe("asCompleted(…, { limit })", () => {
       let since = -1;
       const error = thrownBy(() =>
         program(function* (loop) {
-          yield* came(asCompleted<unknown>(items(), { limit: 1, timeout: 50 }), loop);
+          yield* came(asCompleted<Awaitable<unknown>>(items(), { limit: 1, timeout: 50 }), loop);
           since = loop.time();
           try {
             yield* loop.createFuture<void>("the answer");
