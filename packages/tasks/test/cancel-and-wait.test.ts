@@ -343,6 +343,20 @@ describe("cancelAndWait() that is cancelled itself", () => {
       expect(tasks.map(endOf)).toEqual(["cancelled", "cancelled"]);
     });
   });
+
+  test("waitFor(task, 0) of a task that fails while it is cancelled so throws its error [S135]", () => {
+    program(function* () {
+      const error = new Error("while it cleaned up");
+      const task = createTask(
+        (function* () {
+          yield* errorOf(sleep(100));
+          throw error;
+        })(),
+      );
+      yield;
+      expect(yield* errorOf(waitFor(task, 0))).toBe(error);
+    });
+  });
 });
 
 describe("cancelAndWait() of what cannot be", () => {

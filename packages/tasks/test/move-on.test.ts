@@ -454,6 +454,22 @@ describe("MoveOn: its deadline and its text", () => {
     });
   });
 
+  test("MoveOn.reschedule() refuses NaN and what is no number, and keeps its deadline", () => {
+    program(function* () {
+      const scope = moveOnAfter(1);
+      yield* asyncWith(scope, function* () {
+        expect(textOf(thrownBy(() => scope.reschedule(Number.NaN)))).toBe(
+          "RangeError: reschedule(when): when must be a number of seconds or null, got NaN",
+        );
+        expect(textOf(thrownBy(() => scope.reschedule("5" as never)))).toBe(
+          `TypeError: reschedule(when): when must be a number of seconds or null, got "5"`,
+        );
+        yield* sleep(10);
+      });
+      expect([scope.when(), scope.expired()]).toEqual([1, true]);
+    });
+  });
+
   test("MoveOn may be entered once, and in a task", () => {
     program(function* (loop) {
       const scope = moveOnAfter(5);

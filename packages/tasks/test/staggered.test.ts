@@ -230,6 +230,18 @@ describe("staggeredRace(): when they begin", () => {
     });
   });
 
+  test("staggeredRace() with an eager task factory: the first begins in the next turn, when its task is listed [N14]", () => {
+    program(function* (loop) {
+      loop.setTaskFactory(eagerTaskFactory);
+      const log: string[] = [];
+      const race = createTask(staggeredRace([runner(log, "a", 1)], null));
+      expect(log).toEqual([]);
+      yield;
+      expect(log).toEqual(["a begins"]);
+      expect(yield* race).toEqual(["a", 0, [null]]);
+    });
+  });
+
   test("staggeredRace(…, { loop }) makes its tasks in that loop", () => {
     program(function* (loop) {
       expect(yield* staggeredRace([() => giving("here")], null, { loop })).toEqual(["here", 0, [null]]);
