@@ -14,7 +14,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     pool: "forks",
-    execArgv: ["--expose-gc"],
+    // Workers of pools inherit the condition, and load sources as the tests do.
+    execArgv: ["--expose-gc", "--conditions=@aioloop/source"],
     testTimeout: soak ? 3_600_000 : 30_000,
     hookTimeout: soak ? 3_600_000 : 30_000,
     coverage: { include: ["packages/*/src/**"] },

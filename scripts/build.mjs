@@ -3,7 +3,7 @@
 // have a running loop of its own. Entries of one package share their modules as chunks for the same reason.
 //   node scripts/build.mjs                 everything
 //   node scripts/build.mjs --outdir DIR    JavaScript only, to DIR/<name of the package>/dist
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { node, root, tool } from "./process.mjs";
 import { setup } from "./setup.mjs";
@@ -43,6 +43,10 @@ for (const folder of folders) {
     metafile: true,
     logLevel: "warning",
   });
+  // What workers run is JavaScript already, and stands beside the bundle as it stands beside its sources.
+  for (const file of readdirSync(join(folder, "src"), { recursive: true, encoding: "utf8" })) {
+    if (file.endsWith(".mjs")) cpSync(join(folder, "src", file), join(dist, file));
+  }
   for (const [file, { bytes }] of Object.entries(metafile.outputs)) {
     if (file.endsWith(".js"))
       console.log(`${name}: ${relative(dist, resolve(folder, file))}, ${bytes} bytes`);

@@ -1,3 +1,6 @@
-/** aioloop: asyncio for TypeScript. Everything by name; what the packages are is in the README. */
+/** aioloop: asyncio for TypeScript. Everything by name, and `concurrent.futures` as `executors`; what the packages are is in the README. */
+export * as executors from "@aioloop/executors";
+export { runCoroutineThreadsafe } from "@aioloop/executors";
 export * from "@aioloop/loop";
 export * from "@aioloop/tasks";
+export { BlockingEventLoop, HostEventLoop, newEventLoop, Runner, run } from "./run.ts";

@@ -15,15 +15,17 @@
  *    looks again after a batch of handles (batches.ts). A timer is late by less than a batch; a wait always
  *    starts from a fresh reading; what `time()` and `callLater` read counts as a look.
  */
+import type { AbstractExecutor, Job } from "./abstract-executor.ts";
 import { LARGEST_BATCH, nextBatch } from "./batches.ts";
 import type { Context } from "./contextvars.ts";
 import { leave, running } from "./contextvars.ts";
+import { checkExecutor, DefaultExecutor } from "./default-executor.ts";
 import type { AbstractTask, TaskFactory, TaskOptions } from "./events.ts";
 import { slots } from "./events.ts";
 import type { DeadlockError } from "./exceptions.ts";
 import { isCancelled, RuntimeError } from "./exceptions.ts";
 import { releaseFrames } from "./failures.ts";
-import { Future, wrapFuture } from "./futures.ts";
+import { Future } from "./futures.ts";
 import { inspectable } from "./inspectable.ts";
 import { runObserved } from "./observed-turn.ts";
 import { describe } from "./reprs.ts";
@@ -32,6 +34,7 @@ import { Scheduling } from "./scheduling.ts";
 import type { Coroutine, Yieldable } from "./suspend.ts";
 import { TaskList } from "./task-list.ts";
 import { WaitingPromises } from "./waiting-promises.ts";
+import { wrapFuture } from "./wrap-future.ts";
 
 /** A wait is at most a day long. CPython: `base_events.MAXIMUM_SELECT_TIMEOUT`. */
 const MAXIMUM_SELECT_TIMEOUT = 24 * 3600;
@@ -43,6 +46,8 @@ export const PARKED = 2;
 
 export interface EventLoopOptions extends SchedulingOptions {
   taskFactory?: TaskFactory | undefined;
+  /** Makes the executor of `runInExecutor(null, …)` when it is first needed. */
+  defaultExecutor?: (() => AbstractExecutor) | undefined;
 }
 
 export class BaseEventLoop extends Scheduling {
@@ -64,11 +69,13 @@ export class BaseEventLoop extends Scheduling {
   readonly #defaultTaskFactory: TaskFactory | null;
   #taskFactory: TaskFactory | null = null;
   readonly #promises: WaitingPromises = new WaitingPromises();
+  readonly #executor: DefaultExecutor;
   #outerContext: Context | null = null;
 
   constructor(options: EventLoopOptions) {
     super(options);
     this.#defaultTaskFactory = options.taskFactory ?? null;
+    this.#executor = new DefaultExecutor(options.defaultExecutor ?? null);
   }
 
   // ---- futures and tasks
@@ -320,6 +327,7 @@ export class BaseEventLoop extends Scheduling {
     this._ready.clear();
     this._scheduled.clear();
     this._parked = true;
+    this.#executor.close();
     this._selector.close();
   }
 
@@ -347,8 +355,37 @@ export class BaseEventLoop extends Scheduling {
     }
   }
 
-  /** Nothing to shut down: this loop has no default executor. `timeout` is in seconds. CPython: `BaseEventLoop.shutdown_default_executor`. */
-  *shutdownDefaultExecutor(_timeout: number | null = null): Coroutine<void> {}
+  // ---- executors
+
+  /**
+   * Calls `fn(...args)` in a worker of `executor`, null for the loop's default one, and gives a future for the result. Keywords
+   * travel with the function: `runInExecutor(executor, { fn, transfer, cancel }, ...args)`. Cancelling the future lets a call that
+   * has begun run on, unless `cancel: "terminate"` says otherwise.
+   * @throws RuntimeError if the loop is closed or its default executor is shut down, TypeError for what cannot be sent.
+   * CPython: `BaseEventLoop.run_in_executor`.
+   */
+  runInExecutor<A extends unknown[], R>(
+    executor: AbstractExecutor | null,
+    fn: Job<A, R>,
+    ...args: A
+  ): Future<Awaited<R>> {
+    this._checkClosed("runInExecutor");
+    if (executor !== null) checkExecutor("runInExecutor(executor, fn, ...args)", executor);
+    return wrapFuture((executor ?? this.#executor.get()).submit(fn, ...args), { loop: this });
+  }
+
+  /** What `runInExecutor(null, …)` uses from now on: any Executor. The one before is left as it is. CPython: `BaseEventLoop.set_default_executor`. */
+  setDefaultExecutor(executor: AbstractExecutor): void {
+    this.#executor.set(executor);
+  }
+
+  /**
+   * Shuts the default executor down and waits for its calls, up to `timeout` seconds (null: without end), after which a warning is
+   * logged and they are left to themselves. `run` does this at its end. CPython: `BaseEventLoop.shutdown_default_executor`.
+   */
+  shutdownDefaultExecutor(timeout: number | null = null): Coroutine<void> {
+    return this.#executor.shutdown(this, timeout);
+  }
 
   /** @internal Nothing can ever wake the loop. */
   _deadlock(): DeadlockError {

@@ -1,10 +1,11 @@
 /** From anything that can be awaited to a Future. CPython: `tasks.ensure_future`. */
 import { getEventLoop } from "./events.ts";
 import type { Future, LoopOption } from "./futures.ts";
-import { isfuture, wrapFuture } from "./futures.ts";
+import { isfuture } from "./futures.ts";
 import { describe } from "./reprs.ts";
 import type { Awaitable, Yieldable } from "./suspend.ts";
 import { delegate, isAwaitableObject, iscoroutine, isThenable } from "./suspend.ts";
+import { wrapFuture } from "./wrap-future.ts";
 
 /**
  * Futures come back as they are, a coroutine is made a task, a promise a future.

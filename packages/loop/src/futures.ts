@@ -24,7 +24,7 @@ import { Failure } from "./failures.ts";
 import { inspectable } from "./inspectable.ts";
 import { describe } from "./reprs.ts";
 import type { Suspend, Yieldable } from "./suspend.ts";
-import { AWAITABLE, isThenable, SUSPEND, WAIT } from "./suspend.ts";
+import { AWAITABLE, SUSPEND, WAIT } from "./suspend.ts";
 import { firstFrame, remember, tracebackOf } from "./tracebacks.ts";
 
 /** The states' names, as reports show them; FAILED is FINISHED with an exception. CPython: `base_futures._PENDING` and so on. */
@@ -399,28 +399,6 @@ export function isfuture(value: unknown): value is Future<unknown> {
 export interface LoopOption {
   /** By default `getEventLoop()`. */
   loop?: BaseEventLoop | null | undefined;
-}
-
-/**
- * A promise as a future, for `yield*`. Cancelling the future does not stop what the promise stands for (see `abortable`).
- * A future comes back as it is. CPython: `futures.wrap_future`, there for the futures of executors.
- */
-export function wrapFuture<T>(promise: PromiseLike<T>, options?: LoopOption): Future<T> {
-  if (isfuture(promise)) return promise as Future<T>;
-  if (!isThenable(promise)) {
-    throw new TypeError(`wrapFuture(promise): a promise or a future is required, got ${describe(promise)}`);
-  }
-  const future = new Future<T>({ loop: options?.loop ?? getEventLoop(), subject: "a native promise" });
-  const isWanted = () => !future.done() && !future.getLoop().isClosed();
-  promise.then(
-    (value) => {
-      if (isWanted()) future.setResult(value);
-    },
-    (error: unknown) => {
-      if (isWanted()) future.setException(error);
-    },
-  );
-  return future;
 }
 
 /** @internal Sets the result unless it was cancelled meanwhile; any other done future refuses. CPython: `futures._set_result_unless_cancelled`. */

@@ -1,4 +1,12 @@
 /** When things run: the event loop, its handles, its futures, context variables. Runs in any JavaScript host. */
+export type {
+  AbstractExecutor,
+  ExecutorFuture,
+  Job,
+  JobOptions,
+  WorkerCallable,
+  WorkerFunction,
+} from "./abstract-executor.ts";
 export {
   BaseEventLoop,
   type EventLoopOptions,
@@ -51,16 +59,16 @@ export {
   isfuture,
   type LoopOption,
   PENDING,
-  wrapFuture,
 } from "./futures.ts";
 export { HostedEventLoop, type HostedEventLoopOptions } from "./hosted-loop.ts";
 export type { Instrument } from "./instruments.ts";
 export { type Logger, logger, setLogger } from "./log.ts";
 export { ReadyQueue } from "./ready-queue.ts";
-export { BlockingSelector, type Source } from "./selectors/blocking.ts";
+export { BlockingSelector } from "./selectors/blocking.ts";
 export { HostSelector } from "./selectors/host.ts";
 export { MonotonicClock } from "./selectors/monotonic.ts";
 export type { Clock, Selector } from "./selectors/selector.ts";
+export type { Source } from "./selectors/source.ts";
 export { VirtualSelector } from "./selectors/virtual.ts";
 export {
   AWAITABLE,
@@ -72,3 +80,4 @@ export {
   type Yieldable,
 } from "./suspend.ts";
 export { SyncEventLoop } from "./sync-loop.ts";
+export { wrapFuture } from "./wrap-future.ts";

@@ -18,7 +18,7 @@ import { keepShapes } from "./shapes.ts";
 import { defaultTaskFactory } from "./tasks.ts";
 
 /** What all three take. */
-export type LoopOptions = Pick<EventLoopOptions, "debug" | "ready">;
+export type LoopOptions = Pick<EventLoopOptions, "debug" | "ready" | "defaultExecutor">;
 
 /** Runs as a guest of the host's own event loop, beside promises, timers and I/O. The default of `run()`. */
 export class HostEventLoop extends HostedEventLoop {
@@ -65,6 +65,7 @@ export class VirtualEventLoop extends SyncEventLoop {
     super({
       debug: options.debug,
       ready: options.ready,
+      defaultExecutor: options.defaultExecutor,
       selector,
       clock: selector,
       taskFactory: defaultTaskFactory,

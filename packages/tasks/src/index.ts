@@ -45,18 +45,20 @@ export {
 export {
   type AnyLoop,
   type Ran,
+  type Run,
   Runner,
   type RunnerOptions,
   type RunnerRunOptions,
   type RunOptions,
   run,
+  runWith,
 } from "./runners.ts";
 export { sleep } from "./sleep.ts";
 export { type StaggeredRaceOptions, staggeredRace } from "./staggered.ts";
 export { TaskGroup, type TaskStatus } from "./taskgroups.ts";
 
 export { Task, type TaskConstructorOptions } from "./tasks.ts";
-
+export { toThread } from "./threads.ts";
 export { MoveOn, moveOnAfter, moveOnAt, Timeout, timeout, timeoutAt } from "./timeouts.ts";
 export {
   ALL_COMPLETED,

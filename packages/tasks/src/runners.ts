@@ -114,7 +114,7 @@ export class Runner<L extends AnyLoop = HostedEventLoop> {
     if (this.#state === "closed") throw new RuntimeError("the Runner is closed: make a new one");
     if (this.#loop === null || this.#context === null) {
       const { loopFactory, debug } = this.#options;
-      const loop = (loopFactory ?? newEventLoop)() as L;
+      const loop = (loopFactory?.() ?? this._newEventLoop()) as L;
       if (typeof loop?.runUntilComplete !== "function") {
         throw new TypeError(`loopFactory must return an event loop, got ${describe(loop)}`);
       }
@@ -128,6 +128,11 @@ export class Runner<L extends AnyLoop = HostedEventLoop> {
       this.#state = "initialized";
     }
     return { loop: this.#loop, context: this.#context };
+  }
+
+  /** @internal The loop where no factory is given. */
+  _newEventLoop(): AnyLoop {
+    return newEventLoop();
   }
 
   [Symbol.dispose](): void {
@@ -148,34 +153,40 @@ export class Runner<L extends AnyLoop = HostedEventLoop> {
 
 inspectable(Runner);
 
+export interface Run {
+  <T>(main: Yieldable<T>, options: RunOptions & { loopFactory: () => SyncEventLoop }): T;
+  <T>(
+    main: Yieldable<T>,
+    options?: RunOptions & { loopFactory?: (() => HostedEventLoop) | null | undefined },
+  ): Promise<T>;
+  <T>(main: Yieldable<T>, options: RunOptions & { loopFactory: () => AnyLoop }): T | Promise<T>;
+}
+
 /**
  * Runs a program: makes a loop, runs `main` to its end, cancels and awaits what is left, closes the loop. On the default host loop
  * it gives a promise; with `loopFactory: () => new VirtualEventLoop()` (or a blocking loop) it returns the value.
  * @throws what main throws; TypeError unless main is a coroutine; RuntimeError inside a turn. CPython: `runners.run`.
  */
-export function run<T>(main: Yieldable<T>, options: RunOptions & { loopFactory: () => SyncEventLoop }): T;
-export function run<T>(
-  main: Yieldable<T>,
-  options?: RunOptions & { loopFactory?: (() => HostedEventLoop) | null | undefined },
-): Promise<T>;
-export function run<T>(
-  main: Yieldable<T>,
-  options: RunOptions & { loopFactory: () => AnyLoop },
-): T | Promise<T>;
-export function run<T>(
-  main: Yieldable<T>,
-  options: RunOptions & { loopFactory?: (() => AnyLoop) | null | undefined } = {},
-): T | Promise<T> {
-  checkMain(main, "run");
-  const inside = _getRunningLoop();
-  if (inside !== null) {
-    throw new RuntimeError(
-      `run() inside a coroutine or callback of ${inside}: await the work instead, \`yield* main()\``,
-    );
-  }
-  const runner = new Runner<AnyLoop>({ debug: options.debug, loopFactory: options.loopFactory });
-  const loop = runner.getLoop();
-  return drive(loop, runSteps(runner, main, options.signal ?? null));
+export const run: Run = runWith(Runner);
+
+/** @internal `run` with a Runner whose loops are others. */
+export function runWith(RunnerClass: typeof Runner<AnyLoop>): Run {
+  const run = <T>(
+    main: Yieldable<T>,
+    options: RunOptions & { loopFactory?: (() => AnyLoop) | null | undefined } = {},
+  ): T | Promise<T> => {
+    checkMain(main, "run");
+    const inside = _getRunningLoop();
+    if (inside !== null) {
+      throw new RuntimeError(
+        `run() inside a coroutine or callback of ${inside}: await the work instead, \`yield* main()\``,
+      );
+    }
+    const runner = new RunnerClass({ debug: options.debug, loopFactory: options.loopFactory });
+    const loop = runner.getLoop();
+    return drive(loop, runSteps(runner, main, options.signal ?? null));
+  };
+  return run as Run;
 }
 
 function* runSteps<T>(runner: Runner<AnyLoop>, main: Yieldable<T>, signal: AbortSignal | null): Steps<T> {

@@ -6,20 +6,14 @@ import type { Context } from "../contextvars.ts";
 import { copyContext } from "../contextvars.ts";
 import { RuntimeError } from "../exceptions.ts";
 import type { Selector } from "./selector.ts";
-
-/** Something outside the thread that can make handles ready. */
-export interface Source {
-  /** On shared memory. Whoever has something stores a value other than 0 in element 0 and calls `Atomics.notify(flag, 0)`. */
-  readonly flag: Int32Array;
-  /** Takes what there is; called in the loop's thread after the flag was put back to 0. */
-  drain(): void;
-}
+import type { Source } from "./source.ts";
 
 /** `Atomics.wait` takes one flag. With several, the first is waited for and the others looked at this often, in seconds. */
 const SEVERAL_FLAGS = 0.001;
 
 export class BlockingSelector implements Selector {
   readonly #sources: { readonly source: Source; readonly context: Context }[] = [];
+  readonly #expected: Map<Source, { count: number; readonly remove: () => void }> = new Map();
   readonly #sleepOn: Int32Array = new Int32Array(new SharedArrayBuffer(4));
 
   get polls(): boolean {
@@ -40,6 +34,21 @@ export class BlockingSelector implements Selector {
       const i = this.#sources.indexOf(entry);
       if (i >= 0) this.#sources.splice(i, 1);
     };
+  }
+
+  expect(source: Source): void {
+    const known = this.#expected.get(source);
+    if (known === undefined) this.#expected.set(source, { count: 1, remove: this.addSource(source) });
+    else known.count += 1;
+  }
+
+  expectNoMore(source: Source): void {
+    const known = this.#expected.get(source);
+    if (known === undefined) return; // the selector was closed
+    known.count -= 1;
+    if (known.count > 0) return;
+    this.#expected.delete(source);
+    known.remove();
   }
 
   select(timeout: number | null): boolean {
@@ -83,5 +92,6 @@ export class BlockingSelector implements Selector {
 
   close(): void {
     this.#sources.length = 0;
+    this.#expected.clear();
   }
 }

@@ -1,5 +1,7 @@
 /** How a loop waits and what time it is: two of the four seams. CPython: `selectors.BaseSelector` and `BaseEventLoop.time`. */
 
+import type { Source } from "./source.ts";
+
 export interface Clock {
   /** Seconds, monotonic. */
   time(): number;
@@ -16,6 +18,9 @@ export interface Selector {
    * there is something to do (host), or there can never be (virtual, blocking without a source).
    */
   select(timeout: number | null, deadline: number): boolean;
+  /** A future of the loop hangs on `source`: until `expectNoMore`, called as often, there is something to wait for. */
+  expect?(source: Source): void;
+  expectNoMore?(source: Source): void;
   /** Something became ready while the loop waited. */
   wakeup(): void;
   close(): void;

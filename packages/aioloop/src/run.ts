@@ -1,0 +1,53 @@
+/** Where all is put together: loops with a thread pool as their default executor, and `run` on such a loop. */
+
+import { ThreadPoolExecutor } from "@aioloop/executors";
+import type { AbstractExecutor } from "@aioloop/loop";
+import type { AnyLoop, LoopOptions, Run } from "@aioloop/tasks";
+import {
+  BlockingEventLoop as BareBlockingEventLoop,
+  HostEventLoop as BareHostEventLoop,
+  Runner as BareRunner,
+  runWith,
+} from "@aioloop/tasks";
+
+/** CPython: `run_in_executor`, where threads are called asyncio_0, asyncio_1, … */
+function threadPool(): AbstractExecutor {
+  return new ThreadPoolExecutor({ threadNamePrefix: "aioloop" });
+}
+
+/** A guest of Node's own event loop, beside promises, timers and I/O; the default of `run()`. Its default executor is a thread pool. */
+export class HostEventLoop extends BareHostEventLoop {
+  constructor(options: LoopOptions = {}) {
+    super({ defaultExecutor: threadPool, ...options });
+  }
+}
+
+/**
+ * Has the thread to itself, in real time: a plain script can run coroutines and get their value. Promises stand still meanwhile;
+ * threads do not: its default executor is a thread pool.
+ */
+export class BlockingEventLoop extends BareBlockingEventLoop {
+  constructor(options: LoopOptions = {}) {
+    super({ defaultExecutor: threadPool, ...options });
+  }
+}
+
+/** A new host loop. CPython: `events.new_event_loop`. */
+export function newEventLoop(options?: LoopOptions): HostEventLoop {
+  return new HostEventLoop(options);
+}
+
+/** Runs several mains one after the other on one loop, with one context. CPython: `runners.Runner`. */
+export class Runner<L extends AnyLoop = HostEventLoop> extends BareRunner<L> {
+  /** @internal */
+  override _newEventLoop(): AnyLoop {
+    return newEventLoop();
+  }
+}
+
+/**
+ * Runs a program: makes a loop, runs `main` to its end, cancels and awaits what is left, closes the loop. On the default host loop
+ * it gives a promise; with `loopFactory: () => new VirtualEventLoop()` (or a blocking loop) it returns the value.
+ * @throws what main throws; TypeError unless main is a coroutine; RuntimeError inside a turn. CPython: `runners.run`.
+ */
+export const run: Run = runWith(Runner);

@@ -1,0 +1,60 @@
+// What a job threw, as plain data: a structured clone would keep neither the class of an error of ours or of the user's, nor what
+// hangs on it. errors.ts makes an error of it again.
+import { isPlainData } from "./wire.mjs";
+
+/**
+ * @typedef {{ thrown: unknown } | { shown: string } | PackedError} Packed
+ * @typedef {{ classes: string[], message: string, stack: string, properties: Record<string, unknown>, cause?: Packed, errors?: Packed[] }} PackedError
+ */
+
+/** Causes and groups nest at most so deep. */
+const DEEPEST = 8;
+
+/**
+ * @param {unknown} thrown
+ * @returns {Packed}
+ */
+export function pack(thrown, depth = 0) {
+  if (!(thrown instanceof Error)) {
+    return isPlainData(thrown) ? { thrown } : { shown: show(thrown) };
+  }
+  /** @type {Record<string, unknown>} */
+  const properties = {};
+  for (const key of Object.keys(thrown)) {
+    const value = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (thrown))[key];
+    if (!RESERVED.has(key) && isPlainData(value)) properties[key] = value;
+  }
+  /** @type {PackedError} */
+  const packed = {
+    classes: classesOf(thrown),
+    message: String(thrown.message),
+    stack: String(thrown.stack),
+    properties,
+  };
+  if (depth < DEEPEST) {
+    if (thrown.cause !== undefined) packed.cause = pack(thrown.cause, depth + 1);
+    if (thrown instanceof AggregateError) packed.errors = thrown.errors.map((one) => pack(one, depth + 1));
+  }
+  return packed;
+}
+
+const RESERVED = new Set(["message", "stack", "cause", "errors"]);
+
+/** Its class and those above it, the closest first. @param {Error} error */
+function classesOf(error) {
+  const names = [];
+  for (let type = Object.getPrototypeOf(error); type !== null; type = Object.getPrototypeOf(type)) {
+    const name = type.constructor?.name;
+    if (typeof name === "string" && name !== "Object") names.push(name);
+  }
+  return names;
+}
+
+/** @param {unknown} value */
+function show(value) {
+  try {
+    return String(value);
+  } catch {
+    return `a ${typeof value} that cannot be shown`;
+  }
+}
