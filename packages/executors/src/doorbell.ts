@@ -53,7 +53,7 @@ class Doorbell {
 
   /** The message was taken out of its port by hand: it has still to come, for nobody posts another before. */
   intercepted(): void {
-    setImmediate(() => this.posted());
+    setImmediate(() => this.posted()).unref();
   }
 
   /** Takes what there is. */

@@ -168,8 +168,13 @@ export class Future<T = unknown> implements ExecutorFuture<T> {
 
   /** @internal What its executor knows of it by now. */
   _refresh(): void {
-    if (!this._isDone()) doorbell().look();
+    if (this._isDone()) return;
+    doorbell().look();
+    this._noteBegun();
   }
+
+  /** @internal The call may have begun, which nobody tells. */
+  _noteBegun(): void {}
 
   /** @internal Takes a pending call back; false if it has begun. */
   _withdraw(): boolean {
@@ -260,6 +265,7 @@ export class Future<T = unknown> implements ExecutorFuture<T> {
   }
 
   toString(): string {
+    this._noteBegun();
     const end = this._failed
       ? ` raised ${describe(this._value)}`
       : this._state === FINISHED

@@ -31,9 +31,7 @@ export class JobFuture<T = unknown> extends Future<T> {
   }
 
   /** @internal */
-  override _refresh(): void {
-    if (this._isDone()) return;
-    super._refresh();
+  override _noteBegun(): void {
     if (this._state === PENDING && this._pool._hasBegun(this)) this._state = RUNNING;
   }
 

@@ -140,17 +140,18 @@ function notCopied(usage: string, args: readonly unknown[], error: unknown): unk
       structuredClone(arg);
     } catch (cause) {
       return new TypeError(
-        `${usage}: argument ${i + 1}, ${describe(arg)}, cannot be copied to a worker (${(cause as Error).message}). Send plain data, or what a structured clone can copy`,
+        `${usage}: argument ${i + 1}, ${describe(arg)}, cannot be copied to a worker (${reason(cause)}). Send plain data, or what a structured clone can copy`,
         { cause },
       );
     }
   }
-  return new TypeError(
-    `${usage}: an argument cannot be sent to this kind of worker (${(error as Error).message})`,
-    {
-      cause: error,
-    },
-  );
+  return new TypeError(`${usage}: an argument cannot be sent to this kind of worker (${reason(error)})`, {
+    cause: error,
+  });
+}
+
+function reason(error: unknown): string {
+  return (error as Error).message.replace(/\.$/, "");
 }
 
 export function checkCount(name: string, value: unknown): number {

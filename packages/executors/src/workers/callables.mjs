@@ -1,5 +1,5 @@
 // The functions that a worker was told of, by number: exports of modules, and functions that came as source.
-import { register } from "./typescript.mjs";
+import { allowTypeScript } from "./typescript.mjs";
 
 /**
  * @typedef {{ url: string, exportName: string } | { source: string }} Definition
@@ -44,19 +44,23 @@ export function callable(number) {
 
 /** @param {string} url @param {string} exportName @returns {Promise<Callable>} */
 async function fromModule(url, exportName) {
-  await register(url);
+  await allowTypeScript(url);
   /** @type {Record<string, unknown>} */
   let module;
   try {
     module = await import(url);
   } catch (error) {
-    const failure = error instanceof Error ? error : new Error(String(error));
-    failure.message = `the worker cannot import ${url}: ${failure.message}`;
-    throw failure;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`the worker cannot import ${url}: ${why}`, { cause: error });
   }
-  const found = module[exportName];
+  // What a CommonJS module exports may show in its default export only.
+  const exported = /** @type {Record<string, unknown>} */ ({
+    .../** @type {object} */ (module.default),
+    ...module,
+  });
+  const found = exported[exportName];
   if (typeof found === "function") return /** @type {Callable} */ (found);
-  const functions = Object.keys(module).filter((name) => typeof module[name] === "function");
+  const functions = Object.keys(exported).filter((name) => typeof exported[name] === "function");
   throw new TypeError(
     `${url} has no exported function '${exportName}'; it exports ${functions.length === 0 ? "none" : functions.join(", ")}. A worker imports the module anew, so the function must be exported under that name`,
   );

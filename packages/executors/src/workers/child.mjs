@@ -1,7 +1,7 @@
 // What a child process of a ProcessPoolExecutor runs: one job at a time, as its parent sends them.
 import { readSync } from "node:fs";
 import { callable, define, isThenable, unwrap } from "./callables.mjs";
-import { pack } from "./failures.mjs";
+import { notSendable, pack } from "./failures.mjs";
 import { cancel, enter, install } from "./job.mjs";
 import { fromBytes, toBytes } from "./wire.mjs";
 
@@ -61,9 +61,7 @@ function bytesOf(value) {
   try {
     return toBytes(value);
   } catch (error) {
-    const failure = error instanceof Error ? error : new Error(String(error));
-    failure.message = `the result cannot be sent: ${failure.message}`;
-    throw failure;
+    throw notSendable(error);
   }
 }
 

@@ -58,3 +58,14 @@ function show(value) {
     return `a ${typeof value} that cannot be shown`;
   }
 }
+
+/** What a job is said to have failed of if its result is nothing that can be copied. @param {unknown} error */
+export function notSendable(error) {
+  const why = (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+  return new TypeError(
+    `the result cannot be sent (${why}). Return plain data, or what a structured clone can copy`,
+    {
+      cause: error,
+    },
+  );
+}

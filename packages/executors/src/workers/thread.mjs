@@ -6,7 +6,7 @@
 //   jobs left behind (timers, sockets) can go on
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import { callable, define, isDefined, isThenable, unwrap } from "./callables.mjs";
-import { pack } from "./failures.mjs";
+import { notSendable, pack } from "./failures.mjs";
 import { cancel, enter, install } from "./job.mjs";
 import {
   ASLEEP,
@@ -166,16 +166,18 @@ function begin(at) {
  * @returns {Promise<void> | null}
  */
 function call(number, which, given) {
+  let value;
   try {
     const args = typeof given === "function" ? given() : given;
     while (!isDefined(which)) receive(); // its definition was posted before the job
     const fn = callable(which);
-    const value = typeof fn === "function" ? fn(...args) : fn.then((loaded) => loaded(...args));
-    if (isThenable(value)) return finishLater(number, value);
-    returned(number, value);
+    value = typeof fn === "function" ? fn(...args) : fn.then((loaded) => loaded(...args));
   } catch (error) {
     threw(number, error);
+    return null;
   }
+  if (isThenable(value)) return finishLater(number, value);
+  returned(number, value);
   return null;
 }
 
@@ -205,9 +207,7 @@ function returned(number, result) {
   try {
     answer(number, value, list, 0);
   } catch (error) {
-    const failure = error instanceof Error ? error : new Error(String(error));
-    failure.message = `the result cannot be sent: ${failure.message}`;
-    answer(number, pack(failure), [], FAILED);
+    answer(number, pack(notSendable(error)), [], FAILED);
   }
 }
 

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 let isRegistered = false;
 
 /** Makes `import(url)` work if it is TypeScript. @param {string} url */
-export async function register(url) {
+export async function allowTypeScript(url) {
   if (isRegistered || !/\.[cm]?tsx?$/.test(new URL(url).pathname)) return;
   const native = /** @type {{ typescript?: unknown }} */ (process.features).typescript;
   if (native) return;
@@ -19,10 +19,12 @@ export async function register(url) {
       { cause: error },
     );
   }
-  // Not `tsx/esm/api` itself: from here that would be looked for beside this file, not beside the module.
+  // Not `tsx/esm/api` by name: from here that would be looked for beside this file, not beside the module.
   const { exports } = JSON.parse(readFileSync(manifest, "utf8"));
-  const api = exports["./esm/api"].import;
-  const tsx = await import(new URL(api.default ?? api, pathToFileURL(manifest)).href);
-  tsx.register();
+  // Both: in a package without `"type": "module"` a TypeScript module is compiled to CommonJS, and required.
+  for (const entry of ["./cjs/api", "./esm/api"]) {
+    const { register } = await import(new URL(exports[entry].import.default, pathToFileURL(manifest)).href);
+    register();
+  }
   isRegistered = true;
 }
