@@ -12,6 +12,7 @@ import random
 import sys
 import time
 import tracemalloc
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 
 async def switch(times, size, begin):
@@ -177,6 +178,63 @@ async def taskgroup(count, size, begin):
     return done
 
 
+def increment(n):
+    return n + 1
+
+
+async def in_a_pool(pool, calls, begin):
+    """Twice: when it counts, the workers have started. Their end is not waited for, nor timed."""
+    try:
+        await calls()
+        begin()
+        return await calls()
+    finally:
+        pool.shutdown(wait=False)
+
+
+async def executor_round_trip(times, size, begin):
+    loop = asyncio.get_running_loop()
+    pool = ThreadPoolExecutor(size)
+
+    async def calls():
+        done = 0
+        while done < times:
+            done = await loop.run_in_executor(pool, increment, done)
+        return done
+
+    return await in_a_pool(pool, calls, begin)
+
+
+async def executor_blocking(times, size, begin):
+    pool = ThreadPoolExecutor(size)
+
+    async def calls():
+        done = 0
+        while done < times:
+            done = pool.submit(increment, done).result()
+        return done
+
+    return await in_a_pool(pool, calls, begin)
+
+
+async def all_in_flight(pool, times, begin):
+    loop = asyncio.get_running_loop()
+
+    async def calls():
+        results = await asyncio.gather(*[loop.run_in_executor(pool, increment, i) for i in range(times)])
+        return sum(result - i for i, result in enumerate(results))
+
+    return await in_a_pool(pool, calls, begin)
+
+
+async def executor_in_flight(times, size, begin):
+    return await all_in_flight(ThreadPoolExecutor(size), times, begin)
+
+
+async def executor_process(times, size, begin):
+    return await all_in_flight(ProcessPoolExecutor(size), times, begin)
+
+
 PROGRAMS = {
     "switch": switch,
     "tasks": tasks,
@@ -191,6 +249,10 @@ PROGRAMS = {
     "lock-free": lock_free,
     "lock-contended": lock_contended,
     "taskgroup": taskgroup,
+    "executor-round-trip": executor_round_trip,
+    "executor-in-flight": executor_in_flight,
+    "executor-blocking": executor_blocking,
+    "executor-process": executor_process,
 }
 
 

@@ -1,4 +1,4 @@
-/** `npm run bench`: every kernel of ours beside native promises and timers, CPython and uvloop. See README.md. */
+/** `npm run bench`: every kernel of ours beside native promises and timers, CPython, uvloop and other pools. See README.md. */
 import { parseArgs } from "node:util";
 import type { Column } from "./bars.ts";
 import { bars, COLUMNS } from "./bars.ts";
@@ -15,7 +15,7 @@ import { table } from "./table.ts";
 const USAGE = `npm run bench -- [--only NAME,NAME] [--quick] [--json]
   --only   these kernels; a name without its ending stands for all that begin so (--only depth,spawn)
   --quick  fewer operations and rounds: a look, not a measurement
-  --json   {machine, kernels: {NAME: {ours, native, cpython, uvloop, …}}} in operations per second (memory: bytes per task)`;
+  --json   {machine, kernels: {NAME: {ours, native, cpython, uvloop, …}}} in operations per second (memory: bytes per task or worker)`;
 
 // Who reads along may stop reading: `| head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -6,39 +6,59 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { isMain } from "../scripts/process.mjs";
 import { kernels } from "./kernels/index.ts";
+import type { Kernel, NodeColumn } from "./kernels/kernel.ts";
 import type { Figures } from "./rounds.ts";
-import { measure } from "./rounds.ts";
+import { measure, roundHere } from "./rounds.ts";
 
-type Message = "round" | Figures;
+/** What such a process tells: that a round is over; in the end its figures, or the figure of its only round. */
+type Message = "round" | { readonly told: Figures | number };
 
 const file = fileURLToPath(import.meta.url);
 
 /** The figures of one kernel. @throws Error if its process fails. */
-export function measureInNode(
+export async function measureInNode(
   name: string,
-  options: { quick: boolean; onRound: () => void },
+  { quick, onRound }: { quick: boolean; onRound: () => void },
 ): Promise<Figures> {
+  return (await startProcess(quick ? [name, "--quick"] : [name], onRound)) as Figures;
+}
+
+/** A round in a process of its own. */
+async function roundElsewhere(kernel: Kernel, column: NodeColumn, operations: number): Promise<number> {
+  return (await startProcess([kernel.name, "--round", column, String(operations)])) as number;
+}
+
+function startProcess(args: readonly string[], onRound = () => {}): Promise<Figures | number> {
   const { AIOLOOP_DEBUG: _, ...env } = process.env;
-  const child = fork(file, [name, ...(options.quick ? ["--quick"] : [])], { env });
-  let figures: Figures | null = null;
+  const child = fork(file, args, { env });
+  let told: Figures | number | null = null;
   child.on("message", (message: Message) => {
-    if (message === "round") options.onRound();
-    else figures = message;
+    if (message === "round") onRound();
+    else told = message.told;
   });
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => {
-      if (figures !== null) resolve(figures);
-      else reject(new Error(`the kernel ${name} ended with ${signal ?? `exit code ${code}`}`));
+      if (told !== null) resolve(told);
+      else reject(new Error(`the kernel ${args[0]} ended with ${signal ?? `exit code ${code}`}`));
     });
   });
 }
 
 if (isMain(import.meta.url)) {
-  const [name, flag] = process.argv.slice(2);
+  const [name, flag, column, operations] = process.argv.slice(2);
   const kernel = kernels.find((one) => one.name === name);
   if (kernel === undefined) throw new Error(`no kernel ${name}`);
   const send = (message: Message) => void process.send?.(message);
-  send(await measure(kernel, { quick: flag === "--quick", onRound: () => send("round") }));
+  if (flag === "--round") {
+    send({ told: await roundHere(kernel, column as NodeColumn, Number(operations)) });
+  } else {
+    const round = kernel.fresh === true ? roundElsewhere : roundHere;
+    const told = await measure(kernel, (...args) => round(kernel, ...args), {
+      quick: flag === "--quick",
+      onRound: () => send("round"),
+    });
+    send({ told });
+  }
   process.disconnect();
 }

@@ -3,14 +3,14 @@ import type { Bar, Bars, Column, Standing } from "./bars.ts";
 import { standing } from "./bars.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 
-/** The figures of one kernel: operations per second (memory: bytes per task); null where there is none. */
+/** The figures of one kernel: operations per second (memory: bytes per task or worker); null where there is none. */
 export type Row = Readonly<Record<"ours" | Column, number | null>> & {
   /** (largest - smallest) / median of the rounds, for each figure there is. */
   readonly spread: Readonly<Partial<Record<"ours" | Column, number>>>;
   readonly error?: string;
 };
 
-type Described = Pick<Kernel, "name" | "shown" | "operations">;
+type Described = Pick<Kernel, "name" | "group" | "shown" | "operations">;
 
 const TITLES: Readonly<Record<Column, string>> = {
   native: "native",
@@ -18,15 +18,27 @@ const TITLES: Readonly<Record<Column, string>> = {
   uvloop: "uvloop",
   effect: "Effect",
   effection: "Effection",
+  piscina: "piscina",
+  tinypool: "tinypool",
 };
 
+const MIB = 2 ** 20;
 const RATIO = "ratio, bar";
 const LEFT: ReadonlySet<string> = new Set(["kernel", RATIO, "spread"]);
 
-/** What stands in one table: others' loops; and below, in those kernels that have them, others' ways on the same loop. */
-const GROUPS: readonly (readonly Column[])[] = [
-  ["native", "cpython", "uvloop"],
-  ["effect", "effection"],
+interface Part {
+  /** Of which kernels. */
+  readonly group: Kernel["group"];
+  readonly columns: readonly Column[];
+  /** Only those kernels that have one of the columns. */
+  readonly some?: true;
+}
+
+/** What stands in one table: others' loops; in those kernels that have them, others' ways on the same loop; others' pools. */
+const PARTS: readonly Part[] = [
+  { group: undefined, columns: ["native", "cpython", "uvloop"] },
+  { group: undefined, columns: ["effect", "effection"], some: true },
+  { group: "executors", columns: ["piscina", "tinypool", "cpython"] },
 ];
 
 /** A line for each kernel: figures, ratios and bars; then how many bars were reached, and which were not. */
@@ -37,12 +49,12 @@ export function table(
 ): string[] {
   const missed: string[] = [];
   let reached = 0;
-  const tables = GROUPS.map((columns, i) => {
+  const tables = PARTS.map(({ group, columns, some = false }) => {
     const lines = [["kernel", "ours", ...columns.flatMap((column) => [TITLES[column], RATIO]), "spread"]];
     for (const kernel of kernels) {
       const row = rows[kernel.name];
-      if (row === undefined) continue;
-      if (i > 0 && columns.every((column) => row[column] === null)) continue;
+      if (row === undefined || kernel.group !== group) continue;
+      if (some && columns.every((column) => row[column] === null)) continue;
       const cells = [kernel.name, row.error !== undefined ? "failed" : figure(kernel, row.ours)];
       for (const column of columns) {
         const stands = standingOf(kernel, row, column, bars);
@@ -73,7 +85,7 @@ function standingOf(kernel: Described, row: Row, column: Column, bars: Bars): St
 /** A figure with its unit. */
 export function figure({ shown, operations }: Omit<Described, "name">, value: number | null): string {
   if (value === null) return "";
-  if (shown === "bytes") return `${Math.round(value)} B`;
+  if (shown === "bytes") return value < MIB ? `${Math.round(value)} B` : `${(value / MIB).toFixed(1)} MiB`;
   if (shown === "seconds") return `${(operations / value).toFixed(3)} s`;
   const [divisor, unit] = value >= 1e6 ? [1e6, "M/s"] : value >= 1e3 ? [1e3, "k/s"] : [1, "/s"];
   const scaled = value / divisor;

@@ -115,8 +115,11 @@ class Thing extends Base {
 }
 class Failing extends Error {}
 
+/** As `export * as space` makes it. */
+const space = { [Symbol.toStringTag]: "Module", Thing, plain: () => 1 };
+
 const library: Library = {
-  exports: { Thing, Failing, plain: () => 1, later: () => ({ isAwaitable: true }), LIMIT: 5 },
+  exports: { Thing, Failing, plain: () => 1, later: () => ({ isAwaitable: true }), LIMIT: 5, space },
   instanceOf: () => new Thing(),
   call: (_path, fn, self) => fn.call(self),
   isAwaitable: (value) => typeof value === "object" && value !== null && "isAwaitable" in value,
@@ -137,6 +140,9 @@ describe("missingIn()", () => {
     ["Thing.size", "property"],
     ["Thing.field", "attribute"],
     ["Thing.NONE", "attribute"],
+    ["space.plain", "function"],
+    ["space.Thing.wait", "coroutine method"],
+    ["space.Thing.field", "attribute"],
   ])("finds %s as a %s", (path, kind) => {
     expect(missingIn(library, path, kind)).toBe(null);
   });
@@ -162,6 +168,8 @@ describe("missingIn()", () => {
       "Thing.eager() throws Error: no argument: it is to be lazy, or scripts/held/library.mjs is to give it arguments",
     ],
     ["Thing.gone", "attribute", "Thing.gone is no attribute"],
+    ["space.gone", "function", "space.gone is not exported"],
+    ["space.Thing.size", "method", "space.Thing.size is no method"],
   ])("says what is wrong with %s as a %s", (path, kind, problem) => {
     expect(missingIn(library, path, kind)).toBe(problem);
   });
@@ -188,6 +196,7 @@ const name = (module: string, python: string, ts: string, kind: string, portable
 
 const namesOf = (names: Record<string, Entry>, absent: Names["absent"] = []): Names => ({
   modules: ["m"],
+  namespaces: {},
   members: { __repr__: { differs: "our own text" } },
   names,
   absent,
@@ -229,6 +238,22 @@ describe("checkNames()", () => {
     const surface = [name("m", "a", "a", "function"), name("m", "b", "b", "function")];
     const names = namesOf({ "m a": { ours: "plain" }, "m b": { ours: ["plain", "gone"] } });
     expect(rowsOf(surface, names)).toEqual(["covered: m.a: plain", "open: m.b: gone is not exported"]);
+  });
+
+  test("looks for the names of a module that is a namespace here in that", () => {
+    const surface = [
+      name("m", "plain", "plain", "function"),
+      name("m", "Thing.wait", "Thing.wait", "coroutine method"),
+      name("m", "Other", "Other", "class"),
+      name("m", "later", "later", "coroutine function"),
+    ];
+    const names = { ...namesOf({ "m Other": { ours: "Thing" } }), namespaces: { m: "space" } };
+    expect(rowsOf(surface, names)).toEqual([
+      "covered: m.plain: space.plain",
+      "covered: m.Thing.wait: space.Thing.wait",
+      "covered: m.Other: space.Thing",
+      "open: m.later: space.later is not exported",
+    ]);
   });
 
   test("wants to know how an adapted name differs, by itself or as a member of that name", () => {

@@ -2,6 +2,8 @@
 import { callSoon } from "./call-soon.ts";
 import { childCalls } from "./child.ts";
 import { depths } from "./depth.ts";
+import { executorCosts } from "./executor-costs.ts";
+import { executorCalls } from "./executors.ts";
 import { future } from "./future.ts";
 import type { Kernel } from "./kernel.ts";
 import { locks } from "./locks.ts";
@@ -28,4 +30,6 @@ export const kernels: readonly Kernel[] = [
   queue,
   ...locks,
   memory,
+  ...executorCalls,
+  ...executorCosts,
 ];

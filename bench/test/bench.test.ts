@@ -53,6 +53,27 @@ describe("npm run bench", () => {
     expect(stdout).toContain("pip install uvloop");
   });
 
+  test("measures pools beside piscina and tinypool, ends, and takes a process a round where that is asked for", async () => {
+    const only = "executor-in-flight,executor-move,executor-start,executor-memory";
+    const { code, stdout, stderr } = await bench(["--json", "--quick", "--only", only]);
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("[5/5] ") });
+    const { kernels: rows } = JSON.parse(stdout);
+    expect(Object.keys(rows)).toEqual([
+      "executor-in-flight",
+      "executor-move",
+      "executor-start",
+      "executor-start-next",
+      "executor-memory",
+    ]);
+    for (const [name, row] of Object.entries<Row>(rows)) {
+      expect(row.error, name).toBeUndefined();
+      expect(row.ours, name).toBeGreaterThan(0);
+      expect(row.piscina, name).toBeGreaterThan(0);
+      if (name !== "executor-move") expect(row.tinypool, name).toBeGreaterThan(0);
+      expect(row, name).toMatchObject({ native: null, cpython: null, effect: null });
+    }
+  }, 120_000);
+
   test("refuses an unknown kernel and a PYTHON that does not run, with what to write", async () => {
     const unknown = await bench(["--only", "spwan"]);
     expect(unknown.code).toBe(2);
@@ -94,7 +115,16 @@ describe("bars", () => {
 });
 
 describe("table()", () => {
-  const none = { cpython: null, uvloop: null, effect: null, effection: null, spread: {} };
+  const none = {
+    native: null,
+    cpython: null,
+    uvloop: null,
+    effect: null,
+    effection: null,
+    piscina: null,
+    tinypool: null,
+    spread: {},
+  };
   const described = [
     { name: "turn", shown: "rate", operations: 10 },
     { name: "nap", shown: "seconds", operations: 1000 },
@@ -104,18 +134,10 @@ describe("table()", () => {
 
   test("lines up figures, ratios, bars and spreads, and lists what is missed", () => {
     const rows: Record<string, Row> = {
-      turn: {
-        ours: 2e7,
-        native: 2.008e7,
-        cpython: 4e5,
-        uvloop: null,
-        effect: null,
-        effection: null,
-        spread: { ours: 0.034, native: 0.5 },
-      },
+      turn: { ...none, ours: 2e7, native: 2.008e7, cpython: 4e5, spread: { ours: 0.034, native: 0.5 } },
       nap: { ...none, ours: 2000, native: 2500 },
       heap: { ...none, ours: 700.4, native: 500 },
-      broken: { ...none, ours: null, native: null, error: "it broke" },
+      broken: { ...none, ours: null, error: "it broke" },
     };
     const made = table(described, rows, {
       turn: { native: { atLeast: 1 }, cpython: { atLeast: 50 } },
@@ -132,6 +154,31 @@ describe("table()", () => {
       "2 of 4 bars reached; missed:",
       "  turn beside native: 0.99 ×, at least 1 × wanted (0.4 % off)",
       "  heap beside native: 1.41 ×, at most 1.4 × wanted (0.1 % off)",
+    ]);
+  });
+
+  test("has a part of its own for executors, beside other pools, and counts its bars once", () => {
+    const described = [
+      { name: "turn", shown: "rate", operations: 10 },
+      { name: "call", group: "executors", shown: "rate", operations: 10 },
+      { name: "worker", group: "executors", shown: "bytes", operations: 1 },
+    ] as const;
+    const rows: Record<string, Row> = {
+      turn: { ...none, ours: 3, cpython: 2 },
+      call: { ...none, ours: 9000, piscina: 2000, cpython: 3000 },
+      worker: { ...none, ours: 3 * 2 ** 20, piscina: 4 * 2 ** 20, tinypool: 6 * 2 ** 20 },
+    };
+    const made = table(described, rows, { call: { piscina: { atLeast: 5 }, cpython: { atLeast: 1 } } });
+    expect(made).toEqual([
+      "kernel     ours  native  ratio, bar  CPython  ratio, bar  uvloop  ratio, bar  spread",
+      "turn    3.00 /s                      2.00 /s  1.50                            - - %",
+      "",
+      "kernel      ours   piscina  ratio, bar  tinypool  ratio, bar   CPython  ratio, bar  spread",
+      "call    9.00 k/s  2.00 k/s  4.50 ✗ ≥5                         3.00 k/s  3.00 ✓ ≥1   - - - %",
+      "worker   3.0 MiB   4.0 MiB  0.75         6.0 MiB  0.50                              - - - %",
+      "",
+      "1 of 2 bars reached; missed:",
+      "  call beside piscina: 4.50 ×, at least 5 × wanted (10.0 % off)",
     ]);
   });
 

@@ -26,6 +26,9 @@ const site: Record<string, Page> = {
   "/shop": { delay: 0.5, fails: 2, links: ["/shop/offers", "/shop/broken"] },
   "/shop/offers": { delay: 0.6 },
   "/shop/broken": { delay: 0, fails: Number.POSITIVE_INFINITY },
+  "/slow": { delay: 2, links: ["/slower"] },
+  "/slower": { delay: 2.5, links: ["/slow", "/slowest"] },
+  "/slowest": { delay: 3, links: ["/", "/slow", "/slower"] },
 };
 
 /** Starts it on a free port. `close` ends it with all its connections. */
@@ -65,4 +68,10 @@ export async function startSlowServer() {
       await closed;
     },
   };
+}
+
+/** Starts it for as long as the process lives, and gives its address: for a process that has nothing else to do. */
+export async function serveSlowly() {
+  const { url } = await startSlowServer();
+  return url;
 }

@@ -23,7 +23,9 @@ const library = {
   instanceOf(className) {
     const make = MAKE[className];
     if (make !== undefined) return make();
-    const Class = /** @type {new () => object} */ (library.exports[className]);
+    /** @type {any} */
+    let Class = library.exports;
+    for (const name of className.split(".")) Class = Class[name];
     return new Class();
   },
   call: (path, fn, self) => fn.apply(self, ARGUMENTS[path] ?? []),

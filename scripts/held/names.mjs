@@ -9,7 +9,12 @@ import { partOf } from "./rows.mjs";
  * @property {string} [differs] how it differs, and why
  * @property {string} [heldBy] the behaviour that holds it, where there is nothing to look up
  * @property {string} [waived] why there is none
- * @typedef {{ modules: string[], members: Record<string, Entry>, names: Record<string, Entry>, absent: { names: string[], why: string }[] }} Names
+ * @typedef {object} Names
+ * @property {string[]} modules as they follow on the page
+ * @property {Record<string, string>} namespaces the export under which all of a module is
+ * @property {Record<string, Entry>} members
+ * @property {Record<string, Entry>} names
+ * @property {{ names: string[], why: string }[]} absent
  * @typedef {{ now: string[], aliases: Record<string, string>, names: Record<string, string>, tests: Record<string, string> }} Scope
  * @typedef {object} Library What is looked into.
  * @property {Record<string, unknown>} exports
@@ -35,16 +40,19 @@ export function entryOf(key, names) {
 }
 
 /**
- * Where a name is to be found here, as paths: `name`, `Class.member`.
+ * Where a name is to be found here, as paths: `name`, `Class.member`, `namespace.Class.member`.
  * @param {Name} name
  * @param {string} key
  * @param {Entry} entry
+ * @param {Record<string, string>} namespaces
  */
-export function pathsOf({ ts }, key, entry) {
-  if (entry.ours !== undefined) return [entry.ours].flat();
+export function pathsOf({ module, ts }, key, entry, namespaces) {
+  const namespace = namespaces[module];
+  const within = namespace === undefined ? "" : `${namespace}.`;
+  if (entry.ours !== undefined) return [entry.ours].flat().map((path) => within + path);
   const owner = /^\S+ (\w+)\./.exec(key)?.[1];
   const path = ts.replace(/\(.*/s, "");
-  return [owner === undefined ? path : path.replace(/^\w+/, owner)];
+  return [within + (owner === undefined ? path : path.replace(/^\w+/, owner))];
 }
 
 /**
@@ -88,7 +96,7 @@ export function checkNames(surface, scope, names, library, behaviours) {
       const row = behaviours.find((one) => one.what.startsWith(`${entry.heldBy} `));
       return row === undefined ? open(what, `there is no ${entry.heldBy}`) : { ...row, what };
     }
-    const paths = pathsOf(name, key, entry);
+    const paths = pathsOf(name, key, entry, names.namespaces);
     const missing = paths.map((path) => missingIn(library, path, name.kind)).filter((one) => one !== null);
     if (missing.length > 0) return open(what, missing.join("; "));
     return { state: "covered", what, by: paths.join(", ") };
@@ -106,6 +114,12 @@ export function missingIn(library, path, kind) {
   const [ownerName = "", memberName] = path.split(/\.(.*)/s);
   const owner = library.exports[ownerName];
   if (owner === undefined) return `${ownerName} is not exported`;
+  if (isNamespace(owner) && memberName !== undefined) {
+    /** @param {string} className */
+    const instanceOf = (className) => library.instanceOf(`${ownerName}.${className}`);
+    const problem = missingIn({ ...library, exports: owner, instanceOf }, memberName, kind);
+    return problem === null ? null : `${ownerName}.${problem}`;
+  }
   if (memberName === undefined) {
     if (!isKind(owner)) return `${path} is no ${kind}`;
     return kind === "coroutine function" ? notAwaited(owner, undefined) : null;
@@ -149,6 +163,11 @@ export function missingIn(library, path, kind) {
       return `${path}() throws ${error}: it is to be lazy, or scripts/held/library.mjs is to give it arguments`;
     }
   }
+}
+
+/** What `export * as name` exports. @param {unknown} value @returns {value is Record<string, unknown>} */
+function isNamespace(value) {
+  return Object.prototype.toString.call(value) === "[object Module]";
 }
 
 /** Classes, unlike functions, have a prototype that cannot be replaced. @param {unknown} value @returns {value is Function} */

@@ -35,7 +35,8 @@ export function page(head, surface, scope, names) {
     const table = tables.get(name.module);
     if (table === undefined)
       throw new RangeError(`held/names.json does not say where ${name.module} comes on the page (modules)`);
-    const ours = entry.heldBy === undefined ? pathsOf(name, key, entry).map(code).join(", ") : "";
+    const ours =
+      entry.heldBy === undefined ? pathsOf(name, key, entry, names.namespaces).map(code).join(", ") : "";
     table.push([code(name.python), ours, entry.differs ?? "same"]);
   }
 

@@ -1,7 +1,7 @@
 /** concurrent.futures for Node: pools of worker threads and child processes. Names clash with asyncio's: `import * as executors`. */
 export type { Job, JobOptions, WorkerCallable, WorkerFunction } from "@aioloop/loop";
 export { ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION } from "@aioloop/tasks";
-export { workerFunction } from "./callables.ts";
+export { type Definition, definitionOf, workerFunction } from "./callables.ts";
 export { type Doorbell, doorbell } from "./doorbell.ts";
 export { type ErrorType, registerErrors } from "./errors.ts";
 export {

@@ -7,6 +7,7 @@
  *     │ read by a worker            └ the next job is written here
  *     └ oldest record whose place is in use
  */
+import { Backlog } from "./backlog.ts";
 import type { JobFuture } from "./jobs.ts";
 import {
   BYTES,
@@ -32,11 +33,14 @@ import {
   WITHDRAWN,
 } from "./workers/wire.mjs";
 
-/** Primitives, or the bytes of a structured clone, or null for what goes through a port: it is large, or no bytes can stand for it. */
-export type Packed = { readonly args: readonly unknown[] } | { readonly bytes: Uint8Array } | null;
+/** Primitives, or the bytes of a structured clone, or the number of a letter that has them: they are large, or no bytes can stand for them. */
+export type Packed =
+  | { readonly args: readonly unknown[] }
+  | { readonly bytes: Uint8Array }
+  | { readonly letter: number };
 
-/** What args are written as, decided when they are given: what the caller does with them afterwards does not show. */
-export function packArgs(args: readonly unknown[]): Packed {
+/** What args are written as, decided when they are given: what the caller does with them afterwards does not show. Null: a letter. */
+export function packArgs(args: readonly unknown[]): Packed | null {
   let size = 0;
   for (const value of args) {
     const type = typeof value;
@@ -49,7 +53,7 @@ export function packArgs(args: readonly unknown[]): Packed {
 
 const PRIMITIVE = new Set(["number", "boolean", "undefined"]);
 
-function packObjects(args: readonly unknown[]): Packed {
+function packObjects(args: readonly unknown[]): Packed | null {
   if (!isPlainData(args)) return null;
   const bytes = toBytes(args);
   return bytes.length > LARGEST ? null : { bytes };
@@ -66,9 +70,8 @@ export class JobQueue {
   readonly control: Int32Array = new Int32Array(this.buffer, 0, CONTROL_WORDS);
   readonly #words: Int32Array = new Int32Array(this.buffer, CONTROL_WORDS * 4);
   readonly #values: Slate = new Slate(this.buffer, CONTROL_WORDS * 4, JOBS);
-  /** Records whose place is in use, the oldest at `#oldest`. */
-  #records: InRing[] = [];
-  #oldest = 0;
+  /** Records whose place is in use, the oldest first. */
+  readonly #records: Backlog<InRing> = new Backlog();
   #freed = 0;
 
   /** Writes a job at the end; false if there is no room. */
@@ -96,8 +99,10 @@ export class JobQueue {
     const at = place >> 2;
     const words = this.#words;
     let end = start;
-    if (payload === null) words[at + FORM] = LETTER;
-    else if ("bytes" in payload) {
+    if ("letter" in payload) {
+      words[at + FORM] = LETTER;
+      words[at + SIZE] = payload.letter;
+    } else if ("bytes" in payload) {
       const { bytes } = payload;
       end = start + bytes.length;
       if (end > limit) return false;
@@ -149,8 +154,8 @@ export class JobQueue {
   free(): void {
     const records = this.#records;
     const head = Atomics.load(this.control, HEAD);
-    while (this.#oldest < records.length) {
-      const { job, place, length } = records[this.#oldest] as InRing;
+    for (let record = records.first; record !== undefined; record = records.first) {
+      const { job, place, length } = record;
       const status = Atomics.load(this.#words, (place >> 2) + STATUS);
       const isPassed = ((head - this.#freed) | 0) >= length;
       if (!isPassed || (status !== WITHDRAWN && (status & READ) === 0)) break;
@@ -159,14 +164,7 @@ export class JobQueue {
         job._place = -1;
       }
       this.#freed = (this.#freed + length) | 0;
-      this.#oldest += 1;
-    }
-    if (this.#oldest === records.length) {
-      this.#records = [];
-      this.#oldest = 0;
-    } else if (this.#oldest > 4096 && this.#oldest * 2 > records.length) {
-      this.#records = records.slice(this.#oldest);
-      this.#oldest = 0;
+      records.shift();
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Coroutine, WorkerCallable } from "@aioloop/loop";
 import { wrapFuture } from "@aioloop/loop";
 import { describe } from "@aioloop/loop/kernel";
 import type { CoroutineIterable, CoroutineIterator } from "@aioloop/tasks";
+import { blockUntil } from "./doorbell.ts";
 import { TimeoutError } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
 import { checkTimeout } from "./futures.ts";
@@ -146,11 +147,15 @@ export class MapResults<T> implements IterableIterator<T>, AsyncIterable<T>, Cor
     if (this.#chunk.length === 0) {
       const call = this.#calls[0];
       if (call === undefined) return { done: true, value: undefined };
-      try {
-        this.#take(call.result(this.#left()));
-      } catch (error) {
-        throw this.#fail(error);
-      }
+      if (
+        !blockUntil(
+          () => call._isDone(),
+          this.#left(),
+          () => "map()",
+        )
+      )
+        throw this.#late();
+      this.#take(call);
     }
     return { done: false, value: this.#chunk.shift() as T };
   }
@@ -168,9 +173,9 @@ export class MapResults<T> implements IterableIterator<T>, AsyncIterable<T>, Cor
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     try {
       for (;;) {
-        const call = this.#pendingCall();
+        const call = this.#missing();
         if (call !== null) await waitAsync([call], { timeout: this.#left() });
-        const next = this.#nextNow();
+        const next = this.#nextNow(call);
         if (next.done === true) return;
         yield next.value;
       }
@@ -192,23 +197,35 @@ export class MapResults<T> implements IterableIterator<T>, AsyncIterable<T>, Cor
   }
 
   *#anext(): Coroutine<IteratorResult<T, undefined>> {
-    const call = this.#pendingCall();
-    if (call !== null) yield* wrapFuture(waitAsync([call], { timeout: this.#left() }));
-    return this.#nextNow();
+    try {
+      const call = this.#missing();
+      if (call !== null) yield* wrapFuture(waitAsync([call], { timeout: this.#left() }));
+      return this.#nextNow(call);
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
   }
 
-  #pendingCall(): Future<unknown> | null {
+  /** The call whose result is next, null where that is here, or there is none. */
+  #missing(): Future<unknown> | null {
     return this.#chunk.length === 0 ? (this.#calls[0] ?? null) : null;
   }
 
-  /** After a wait: the next result is there, or its time is over. */
-  #nextNow(): IteratorResult<T, undefined> {
-    const call = this.#pendingCall();
-    if (call !== null && !call.done()) throw this.#fail(null);
+  /** After a wait for `call`: its result, unless its time is over. */
+  #nextNow(call: Future<unknown> | null): IteratorResult<T, undefined> {
+    if (call !== null && !call._isDone()) throw this.#late();
     return this.next();
   }
 
-  #take(result: unknown): void {
+  #take(call: Future<unknown>): void {
+    let result: unknown;
+    try {
+      result = call.result();
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
     this.#calls.shift();
     this.#chunk = this.#inChunks ? (result as T[]) : [result as T];
     this.#submitOne();
@@ -218,11 +235,9 @@ export class MapResults<T> implements IterableIterator<T>, AsyncIterable<T>, Cor
     return this.#timeout === null ? null : Math.max((this.#end - performance.now()) / 1000, 0);
   }
 
-  #fail(error: unknown): unknown {
+  #late(): TimeoutError {
     const unfinished = this.#calls.length;
-    const isLate = this.#timeout !== null && this.#calls[0]?.done() === false;
     this.#close();
-    if (!isLate) return error;
     return new TimeoutError(
       `map({ fn, timeout: ${this.#timeout} }, …): ${unfinished} calls unfinished after ${this.#timeout} seconds`,
     );

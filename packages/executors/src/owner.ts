@@ -57,6 +57,7 @@ class Owner {
   readonly #mailbox: Mailbox;
   readonly #listeners: Map<number, Listener> = new Map();
   #count = 0;
+  #letters = 0;
 
   constructor() {
     const { port1, port2 } = new MessageChannel();
@@ -85,6 +86,17 @@ class Owner {
 
   forget(number: number): void {
     this.#listeners.delete(number);
+  }
+
+  /** Keeps a port with the arguments of a call until a worker asks for it; it is thrown away with `forgetLetter`. */
+  postLetter(port: MessagePort): number {
+    this.#letters = (this.#letters % 0x7fff_ffff) + 1;
+    this.post({ op: "letter", letter: this.#letters, port }, [port]);
+    return this.#letters;
+  }
+
+  forgetLetter(letter: number): void {
+    this.post({ op: "forget", letter });
   }
 
   post(message: object, transferList: MessagePort[] = []): void {

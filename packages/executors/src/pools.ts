@@ -154,6 +154,13 @@ function reason(error: unknown): string {
   return (error as Error).message.replace(/\.$/, "");
 }
 
+/** A pool's options, or the number of its workers alone, as in Python. */
+export function optionsFrom<O extends object>(
+  given: object | number | null,
+): O & { maxWorkers?: number | null | undefined } {
+  return (typeof given === "object" && given !== null ? given : { maxWorkers: given }) as O;
+}
+
 export function checkCount(name: string, value: unknown): number {
   if (typeof value !== "number" || !Number.isInteger(value)) {
     throw new TypeError(`${name} must be a whole number, got ${describe(value)}`);

@@ -7,6 +7,7 @@
 import { availableParallelism } from "node:os";
 import type { Job, WorkerCallable } from "@aioloop/loop";
 import { inspectable } from "@aioloop/loop/kernel";
+import { Backlog } from "./backlog.ts";
 import type { PackedFailure } from "./errors.ts";
 import { unpack } from "./errors.ts";
 import { BrokenProcessPool } from "./exceptions.ts";
@@ -18,7 +19,7 @@ import type { JobFuture } from "./jobs.ts";
 import type { Mapping } from "./maps.ts";
 import type { FromOwner } from "./owner.ts";
 import { owner } from "./owner.ts";
-import { causeOfDeath, checkCount, Pool } from "./pools.ts";
+import { causeOfDeath, checkCount, optionsFrom, Pool } from "./pools.ts";
 import {
   CLAIM_PASSED,
   CLAIM_TAKEN,
@@ -28,7 +29,7 @@ import {
   toBytes,
 } from "./workers/wire.mjs";
 
-export interface ProcessPoolOptions<I extends unknown[] = never[]> {
+export interface ProcessPoolOptions<I extends unknown[] = []> {
   /** At most so many processes. Default: the number of processors. */
   maxWorkers?: number | null | undefined;
   /** Called in each process before its first call; if it fails the pool is broken. */
@@ -58,15 +59,13 @@ const letGo: FinalizationRegistry<ProcessPool> = new FinalizationRegistry((pool)
  * process with it. An idle pool does not keep this process alive, a busy one does. Shut it down, or declare it with `using` (which
  * blocks at the end of the block), `await using` or `asyncWith`. CPython: `concurrent.futures.ProcessPoolExecutor`.
  */
-export class ProcessPoolExecutor extends BaseExecutor {
+export class ProcessPoolExecutor<I extends unknown[] = []> extends BaseExecutor {
   readonly #pool: ProcessPool;
 
   /** @throws RangeError, TypeError for options that are none */
-  constructor(options: ProcessPoolOptions<never[]> | number | null = {}) {
+  constructor(options: ProcessPoolOptions<I> | number | null = {}) {
     super();
-    this.#pool = new ProcessPool(
-      typeof options === "object" && options !== null ? options : { maxWorkers: options },
-    );
+    this.#pool = new ProcessPool(optionsFrom(options));
     letGo.register(this, this.#pool);
   }
 
@@ -148,13 +147,13 @@ class ProcessPool extends Pool {
   #withdrawn: number[] = [];
   #slots = 0;
   /** Calls for which there was no slot. */
-  #overflow: Waiting[] = [];
+  readonly #backlog: Backlog<Waiting> = new Backlog();
   readonly #processes: Map<number, string> = new Map();
   readonly #name: string = `ProcessPoolExecutor-${pools}`;
   #isOpen = true;
   #nextIsChunk = false;
 
-  constructor(options: ProcessPoolOptions<never[]>) {
+  constructor(options: ProcessPoolOptions<unknown[]>) {
     const maxWorkers = options.maxWorkers ?? (availableParallelism() || 1);
     super(`ProcessPoolExecutor '${`ProcessPoolExecutor-${pools++}`}'`);
     this.maxWorkers = checkCount("ProcessPoolExecutor({ maxWorkers }): maxWorkers", maxWorkers);
@@ -163,7 +162,7 @@ class ProcessPool extends Pool {
       checkCount("ProcessPoolExecutor({ maxTasksPerChild }): maxTasksPerChild", maxTasksPerChild);
     }
     this.#id = owner().register((message) => this.#onMessage(message as FromPool));
-    const { initializer = null, initargs = [] as unknown[] } = options as ProcessPoolOptions<unknown[]>;
+    const { initializer = null, initargs = [] } = options;
     owner().post({
       op: "pool",
       pool: this.#id,
@@ -214,13 +213,13 @@ class ProcessPool extends Pool {
     const bytes = toBytes(args);
     // A process shares no memory. What was to be moved is gone here all the same, so that a program means the same in both pools.
     if (transfer.length > 0) structuredClone(null, { transfer: transfer as ArrayBuffer[] });
-    this.#overflow.push({ job, callable, bytes, isChunk: this.#nextIsChunk });
-    this.#moveOverflow();
+    this.#backlog.push({ job, callable, bytes, isChunk: this.#nextIsChunk });
+    this.#moveBacklog();
   }
 
-  #moveOverflow(): void {
-    let moved = 0;
-    for (const { job, callable, bytes, isChunk } of this.#overflow) {
+  #moveBacklog(): void {
+    for (let next = this.#backlog.first; next !== undefined; next = this.#backlog.first) {
+      const { job, callable, bytes, isChunk } = next;
       if (!job._isDone()) {
         const slot = this.#slot();
         if (slot < 0) break;
@@ -232,10 +231,9 @@ class ProcessPool extends Pool {
           job: { number: job._number, slot, callable, bytes, isChunk },
         });
       }
-      moved += 1;
+      this.#backlog.shift();
     }
-    if (moved > 0) this.#overflow = this.#overflow.slice(moved);
-    if (this.isClosing && this.#overflow.length === 0) owner().post({ op: "close", pool: this.#id });
+    if (this.isClosing && this.#backlog.length === 0) owner().post({ op: "close", pool: this.#id });
   }
 
   /** A slot that is free, -1 if there is none. */
@@ -261,11 +259,11 @@ class ProcessPool extends Pool {
   }
 
   protected close(): void {
-    this.#moveOverflow();
+    this.#moveBacklog();
   }
 
   protected stop(): void {
-    this.#overflow = [];
+    this.#backlog.clear();
     owner().post({ op: "kill", pool: this.#id, signal: "SIGTERM" });
   }
 
@@ -289,7 +287,7 @@ class ProcessPool extends Pool {
         const value = fromBytes(bytes);
         job._finish(failed ? unpack(value as PackedFailure, this.title) : value, failed);
       }
-      if (this.#overflow.length > 0) this.#moveOverflow();
+      if (this.#backlog.length > 0) this.#moveBacklog();
     } else if (message.started !== undefined) this.#processes.set(message.started.pid, message.started.name);
     else if (message.gone !== undefined) this.#processes.delete(message.gone);
     else if (message.broken !== undefined) this.#onBroken(message.broken);

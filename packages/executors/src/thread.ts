@@ -15,6 +15,7 @@ import type { MessagePort, ResourceLimits } from "node:worker_threads";
 import { MessageChannel } from "node:worker_threads";
 import type { Job, WorkerCallable } from "@aioloop/loop";
 import { describe, inspectable } from "@aioloop/loop/kernel";
+import { Backlog } from "./backlog.ts";
 import type { PackedFailure } from "./errors.ts";
 import { unpack } from "./errors.ts";
 import { BrokenThreadPool } from "./exceptions.ts";
@@ -25,12 +26,13 @@ import type { Future } from "./futures.ts";
 import type { Packed } from "./job-queue.ts";
 import { JobQueue, packArgs } from "./job-queue.ts";
 import type { JobFuture } from "./jobs.ts";
-import { causeOfDeath, checkCount, Pool } from "./pools.ts";
+import { owner } from "./owner.ts";
+import { causeOfDeath, checkCount, optionsFrom, Pool } from "./pools.ts";
 import type { FromThread } from "./worker-thread.ts";
 import { WorkerThread } from "./worker-thread.ts";
 import { CLOSED, SEQUENCE, SLEEPING } from "./workers/wire.mjs";
 
-export interface ThreadPoolOptions<I extends unknown[] = never[]> {
+export interface ThreadPoolOptions<I extends unknown[] = []> {
   /** At most so many threads. Default: 4 more than there are processors, at most 32. */
   maxWorkers?: number | null | undefined;
   /** Threads are called `prefix_0`, `prefix_1`, … */
@@ -57,15 +59,14 @@ const letGo: FinalizationRegistry<ThreadPool> = new FinalizationRegistry((pool) 
  * Shut it down, or declare it with `using` (which blocks at the end of the block), `await using` or `asyncWith`.
  * CPython: `concurrent.futures.ThreadPoolExecutor`.
  */
-export class ThreadPoolExecutor extends BaseExecutor {
+export class ThreadPoolExecutor<I extends unknown[] = []> extends BaseExecutor {
   readonly #pool: ThreadPool;
 
   /** @throws RangeError, TypeError for options that are none */
-  constructor(options: ThreadPoolOptions<never[]> | number | null = {}) {
+  constructor(options: ThreadPoolOptions<I> | number | null = {}) {
     super();
-    this.#pool = new ThreadPool(
-      typeof options === "object" && options !== null ? options : { maxWorkers: options },
-    );
+    owner(); // it takes as long to start as a worker does
+    this.#pool = new ThreadPool(optionsFrom(options));
     letGo.register(this, this.#pool);
   }
 
@@ -106,14 +107,14 @@ class ThreadPool extends Pool {
   readonly #workers: (WorkerThread | null)[] = [];
   #alive = 0;
   /** Calls for which there was no room in the queue. */
-  #overflow: { job: JobFuture; callable: number; payload: Packed }[] = [];
-  /** Arguments that go through a port, until a worker asks for them. */
-  readonly #letters: Map<number, { mine: MessagePort; theirs: MessagePort }> = new Map();
+  readonly #backlog: Backlog<{ job: JobFuture; callable: number; payload: Packed }> = new Backlog();
+  /** The letters of calls that have not begun, by the number of the call. */
+  readonly #letters: Map<number, number> = new Map();
   readonly #options: ThreadPoolOptions<unknown[]>;
   readonly #prefix: string;
   readonly #initializer: { callable: number; args: unknown[] } | null = null;
 
-  constructor(options: ThreadPoolOptions<never[]>) {
+  constructor(options: ThreadPoolOptions<unknown[]>) {
     const prefix = options.threadNamePrefix ?? `ThreadPoolExecutor-${pools++}`;
     if (typeof prefix !== "string") {
       throw new TypeError(`threadNamePrefix must be a string, got ${describe(prefix)}`);
@@ -122,7 +123,7 @@ class ThreadPool extends Pool {
     super(`ThreadPoolExecutor '${prefix}'`);
     this.maxWorkers = checkCount("ThreadPoolExecutor({ maxWorkers }): maxWorkers", maxWorkers);
     this.#prefix = prefix;
-    this.#options = options as ThreadPoolOptions<unknown[]>;
+    this.#options = options;
     const { initializer = null, initargs = [] } = this.#options;
     if (initializer !== null) {
       const callable = this.definitions.numberOf("ThreadPoolExecutor({ initializer })", initializer);
@@ -152,18 +153,38 @@ class ThreadPool extends Pool {
     args: readonly unknown[],
     transfer: readonly object[],
   ): void {
-    const payload = transfer.length > 0 ? null : packArgs(args);
-    if (payload === null) this.#writeLetter(job._number, args, transfer);
-    if (this.#overflow.length > 0 || !this.#queue.push(job, callable, payload)) {
-      this.#overflow.push({ job, callable, payload });
-      this.#moveOverflow();
+    let payload = transfer.length > 0 ? null : packArgs(args);
+    if (payload === null) {
+      if (this.#giveDirectly(job, callable, args, transfer)) return;
+      payload = { letter: this.#writeLetter(job._number, args, transfer) };
+    }
+    if (this.#backlog.length > 0 || !this.#queue.push(job, callable, payload)) {
+      this.#backlog.push({ job, callable, payload });
+      this.#moveBacklog();
     }
     if (this.#alive < this.maxWorkers && this.jobs.size > this.#alive) this.#startWorker();
     this.#wake(1);
   }
 
+  /** To a worker that has nothing to do, where no call waits before it. */
+  #giveDirectly(
+    job: JobFuture,
+    callable: number,
+    args: readonly unknown[],
+    transfer: readonly object[],
+  ): boolean {
+    if (this.#backlog.length > 0 || !this.#queue.isEmpty) return false;
+    for (const worker of this.#workers) {
+      if (worker?.give(job._number, callable, args, transfer) !== true) continue;
+      job._worker = worker.index;
+      this.#wakeAll();
+      return true;
+    }
+    return false;
+  }
+
   /** The clone is made now, and lies in a port until a worker takes the call up. */
-  #writeLetter(number: number, args: readonly unknown[], transfer: readonly object[]): void {
+  #writeLetter(number: number, args: readonly unknown[], transfer: readonly object[]): number {
     const { port1, port2 } = new MessageChannel();
     try {
       port1.postMessage(args, transfer as MessagePort[]);
@@ -171,26 +192,29 @@ class ThreadPool extends Pool {
       port1.close();
       throw error;
     }
-    this.#letters.set(number, { mine: port1, theirs: port2 });
+    const letter = owner().postLetter(port2);
+    this.#letters.set(number, letter);
+    return letter;
   }
 
   #forgetLetter(number: number): void {
-    this.#letters.get(number)?.mine.close();
+    const letter = this.#letters.get(number);
+    if (letter === undefined) return;
     this.#letters.delete(number);
+    owner().forgetLetter(letter);
   }
 
-  #moveOverflow(): void {
+  #moveBacklog(): void {
     this.#queue.free();
     let moved = 0;
-    for (const { job, callable, payload } of this.#overflow) {
+    for (let next = this.#backlog.first; next !== undefined; next = this.#backlog.first) {
+      const { job, callable, payload } = next;
       if (!job._isDone() && !this.#queue.push(job, callable, payload)) break;
+      this.#backlog.shift();
       moved += 1;
     }
-    if (moved > 0) {
-      this.#overflow = this.#overflow.slice(moved);
-      this.#wake(moved);
-    }
-    if (this.isClosing && this.#overflow.length === 0) this.#announceEnd();
+    if (moved > 0) this.#wake(moved);
+    if (this.isClosing && this.#backlog.length === 0) this.#announceEnd();
   }
 
   // ---- workers
@@ -225,27 +249,29 @@ class ThreadPool extends Pool {
     const { control } = this.#queue;
     Atomics.add(control, SEQUENCE, 1);
     count -= Atomics.notify(control, SEQUENCE, count);
-    if (count === 0) return;
+    if (count === 0 || Atomics.load(control, SLEEPING) === 0) return;
     for (const worker of this.#workers) {
-      if (Atomics.load(control, SLEEPING) === 0) return;
       if (worker?.wake() !== true) continue;
-      Atomics.sub(control, SLEEPING, 1);
       count -= 1;
       if (count === 0) return;
     }
   }
 
+  #wakeAll(): void {
+    this.#wake(Math.max(this.#workers.length, 1));
+  }
+
   protected close(): void {
-    this.#moveOverflow();
+    this.#moveBacklog();
   }
 
   #announceEnd(): void {
     Atomics.store(this.#queue.control, CLOSED, 1);
-    this.#wake(this.#workers.length);
+    this.#wakeAll();
   }
 
   protected stop(): void {
-    this.#overflow = [];
+    this.#backlog.clear();
     for (const number of [...this.#letters.keys()]) this.#forgetLetter(number);
     for (const worker of this.#living()) worker.stop();
   }
@@ -254,25 +280,21 @@ class ThreadPool extends Pool {
 
   protected take(): void {
     for (const worker of this.#workers) worker?.take();
-    if (this.#overflow.length > 0) this.#moveOverflow();
+    if (this.#backlog.length > 0) this.#moveBacklog();
     else this.#queue.free();
   }
 
   #onResult(worker: WorkerThread, number: number, value: unknown, failed: boolean): void {
     const job = this.ended(number);
     if (job === undefined) return; // stopped meanwhile
+    if (this.#letters.size > 0) this.#letters.delete(number);
     job._finish(failed ? unpack(value as PackedFailure, worker.title) : value, failed);
   }
 
   #onMessage(worker: WorkerThread, message: FromThread): void {
     if ("print" in message) process[message.print].write(message.chunk);
     else if ("result" in message) this.#onResult(worker, message.result, message.value, message.failed);
-    else if ("want" in message) {
-      const letter = this.#letters.get(message.want);
-      if (letter === undefined) return; // the pool has been stopped, and with it the worker
-      worker.post({ letter: message.want, port: letter.theirs }, [letter.theirs]);
-      this.#letters.delete(message.want);
-    } else {
+    else {
       this.break(
         new BrokenThreadPool(`${this.title} is broken: the initializer of ${worker.title} failed`, {
           cause: unpack(message.broken, worker.title),
@@ -285,8 +307,7 @@ class ThreadPool extends Pool {
     this.#workers[worker.index] = null;
     if (!worker.isStopped) {
       this.#alive -= 1;
-      const isRetired = this.isClosing && code === 0 && worker.current === 0;
-      if (!isRetired) this.#breakFor(worker, code, failure);
+      if (!worker.isRetired) this.#breakFor(worker, code, failure);
     }
     if (this.#alive === 0 && this.jobs.size > 0 && this.broken === null) this.#startWorker();
     this.endIfDone();

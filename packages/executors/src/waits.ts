@@ -94,11 +94,13 @@ class Waiting<F extends Future<unknown>> {
       );
     }
     this.#futures = distinct(operation, fs);
-    const pending = [...this.#futures].filter((future) => !settled(future));
+    for (const future of this.#futures) future._refresh();
+    const pending = [...this.#futures].filter((future) => !future._isSettled());
     this.left = pending.length;
     const isEnough = (future: F) =>
       returnWhen === FIRST_COMPLETED || (returnWhen === FIRST_EXCEPTION && hasFailed(future));
-    this.isOver = this.left === 0 || [...this.#futures].some((future) => settled(future) && isEnough(future));
+    this.isOver =
+      this.left === 0 || [...this.#futures].some((future) => future._isSettled() && isEnough(future));
     if (this.isOver) return;
     for (const future of pending) {
       const onSettled = () => {
@@ -121,27 +123,35 @@ class Waiting<F extends Future<unknown>> {
   }
 
   split(): DoneAndNotDoneFutures<F> {
+    for (const future of this.#futures) future._refresh();
     const done = new Set<F>();
     const notDone = new Set<F>();
-    for (const future of this.#futures) (settled(future) ? done : notDone).add(future);
+    for (const future of this.#futures) (future._isSettled() ? done : notDone).add(future);
     return new DoneAndNotDoneFutures(done, notDone);
   }
 }
 
+/** What a host's timer can be at most, in seconds: a longer one fires at once. */
+const LONGEST_TIMER = (2 ** 31 - 1) / 1000;
+
 /** In a coroutine the loop's clock counts, which also turns where the loop blocks the host's. Returns what stops it. */
 function later(seconds: number, callback: () => void): () => void {
+  if (seconds === Number.POSITIVE_INFINITY) return () => {};
   const loop = _getRunningLoop();
   if (loop !== null) {
     const timer = loop.callLater(seconds, callback);
     return () => timer.cancel();
   }
-  const timer = setTimeout(callback, seconds * 1000);
-  return () => clearTimeout(timer);
-}
-
-function settled(future: Future<unknown>): boolean {
-  future._refresh();
-  return future._isSettled();
+  let stop: () => void;
+  const next = () => {
+    stop = later(seconds - LONGEST_TIMER, callback);
+  };
+  const timer = setTimeout(
+    seconds > LONGEST_TIMER ? next : callback,
+    Math.min(seconds, LONGEST_TIMER) * 1000,
+  );
+  stop = () => clearTimeout(timer);
+  return () => stop();
 }
 
 function hasFailed(future: Future<unknown>): boolean {
@@ -198,12 +208,13 @@ export class AsCompleted<F extends Future<unknown>>
     this.#total = futures.size;
     this.#timeout = timeout;
     this.#end = timeout === null ? null : performance.now() + timeout * 1000;
+    // To look at one may have others end: all are asked first, and then as they stand.
+    for (const future of futures) future._refresh();
     for (const future of futures) {
-      if (settled(future)) this.#finished.push(future);
-    }
-    const done = new Set(this.#finished);
-    for (const future of futures) {
-      if (done.has(future)) continue;
+      if (future._isSettled()) {
+        this.#finished.push(future);
+        continue;
+      }
       const onSettled = () => {
         this.#pending.delete(future);
         this.#finished.push(future);
@@ -233,17 +244,26 @@ export class AsCompleted<F extends Future<unknown>>
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<F, void, undefined> {
-    try {
-      for (;;) {
-        const next = this.#finished.shift();
-        if (next !== undefined) yield next;
-        else if (this.#pending.size === 0) return;
-        else await this.#next();
-      }
-    } finally {
-      this.#close();
-    }
+  /** Made by hand: an async generator would await the futures that it yields. */
+  [Symbol.asyncIterator](): AsyncIterator<F, undefined> {
+    return {
+      next: async () => {
+        for (;;) {
+          const next = this.#take();
+          if (next !== null) return next;
+          try {
+            await this.#next();
+          } catch (error) {
+            this.#close();
+            throw error;
+          }
+        }
+      },
+      return: async () => {
+        this.#close();
+        return { done: true, value: undefined };
+      },
+    };
   }
 
   /** For `asyncFor`. */
@@ -260,11 +280,22 @@ export class AsCompleted<F extends Future<unknown>>
 
   *#anext(): Coroutine<IteratorResult<F, undefined>> {
     for (;;) {
-      const next = this.#finished.shift();
-      if (next !== undefined) return { done: false, value: next };
-      if (this.#pending.size === 0) return { done: true, value: undefined };
-      yield* wrapFuture(this.#next());
+      const next = this.#take();
+      if (next !== null) return next;
+      try {
+        yield* wrapFuture(this.#next());
+      } catch (error) {
+        this.#close();
+        throw error;
+      }
     }
+  }
+
+  /** One that has finished, or the end; null: it has to be waited for. */
+  #take(): IteratorResult<F, undefined> | null {
+    const next = this.#finished.shift();
+    if (next !== undefined) return { done: false, value: next };
+    return this.#pending.size === 0 ? { done: true, value: undefined } : null;
   }
 
   /** Done when one more has finished. @throws TimeoutError through the future */

@@ -14,13 +14,16 @@ import {
   FAILED,
   fromBytes,
   LENGTH,
+  LINGERING,
   NUMBER,
+  RESERVED,
   RESULT_FORM,
   RESULT_HEAD,
   RESULT_SIZE,
   RESULT_TAIL,
   RESULT_WORDS,
   RESULTS,
+  RETIRED,
   Slate,
   STATE,
   WORKER_WORDS,
@@ -29,7 +32,6 @@ import {
 /** What comes through its port: a result that did not go through the ring, and all that is no result. */
 export type FromThread =
   | { result: number; failed: boolean; value: unknown }
-  | { want: number }
   | { print: "stdout" | "stderr"; chunk: Uint8Array }
   | { broken: PackedFailure };
 
@@ -88,6 +90,11 @@ export class WorkerThread {
     return Math.abs(Atomics.load(this.#words, CURRENT));
   }
 
+  /** It has ended because it was to. */
+  get isRetired(): boolean {
+    return Atomics.load(this.#words, STATE) === RETIRED;
+  }
+
   post(message: object, transferList: MessagePort[] = []): void {
     this.#mailbox.port.postMessage(message, transferList);
   }
@@ -96,6 +103,28 @@ export class WorkerThread {
   wake(): boolean {
     if (Atomics.compareExchange(this.#words, STATE, ASLEEP, BUSY) !== ASLEEP) return false;
     this.#mailbox.port.postMessage(0);
+    return true;
+  }
+
+  /**
+   * Gives it a call directly, if it has none: its arguments are copied or moved once and take no detour. False: it is busy.
+   * @throws what postMessage throws for what cannot be copied
+   */
+  give(number: number, callable: number, args: readonly unknown[], transfer: readonly object[]): boolean {
+    if (
+      Atomics.compareExchange(this.#words, STATE, LINGERING, RESERVED) !== LINGERING &&
+      Atomics.compareExchange(this.#words, STATE, ASLEEP, RESERVED) !== ASLEEP
+    ) {
+      return false;
+    }
+    Atomics.store(this.#words, CURRENT, number);
+    try {
+      this.post({ direct: number, callable, args }, transfer as MessagePort[]);
+    } catch (error) {
+      Atomics.store(this.#words, CURRENT, 0);
+      this.post({ direct: 0 });
+      throw error;
+    }
     return true;
   }
 
@@ -144,6 +173,8 @@ export class WorkerThread {
 
   #onExit({ code, failure }: Exited): void {
     this.take(); // what it said last
+    // A call to wake up that this port still holds goes with it; that one is on its way is all that others know.
+    doorbell().intercepted();
     owner().forget(this.#id);
     this.#mailbox.port.close();
     this.#listener.exit(code, failure === null ? null : failure.text);

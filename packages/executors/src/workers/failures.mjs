@@ -11,10 +11,20 @@ import { isPlainData } from "./wire.mjs";
 const DEEPEST = 8;
 
 /**
+ * What was thrown may throw in turn where it is looked at: then only how it shows comes back.
  * @param {unknown} thrown
  * @returns {Packed}
  */
-export function pack(thrown, depth = 0) {
+export function pack(thrown) {
+  try {
+    return packed(thrown, 0);
+  } catch {
+    return { shown: show(thrown) };
+  }
+}
+
+/** @param {unknown} thrown @param {number} depth @returns {Packed} */
+function packed(thrown, depth) {
   if (!(thrown instanceof Error)) {
     return isPlainData(thrown) ? { thrown } : { shown: show(thrown) };
   }
@@ -25,17 +35,19 @@ export function pack(thrown, depth = 0) {
     if (!RESERVED.has(key) && isPlainData(value)) properties[key] = value;
   }
   /** @type {PackedError} */
-  const packed = {
+  const error = {
     classes: classesOf(thrown),
     message: String(thrown.message),
     stack: String(thrown.stack),
     properties,
   };
   if (depth < DEEPEST) {
-    if (thrown.cause !== undefined) packed.cause = pack(thrown.cause, depth + 1);
-    if (thrown instanceof AggregateError) packed.errors = thrown.errors.map((one) => pack(one, depth + 1));
+    if (thrown.cause !== undefined) error.cause = packed(thrown.cause, depth + 1);
+    if (thrown instanceof AggregateError && Array.isArray(thrown.errors)) {
+      error.errors = thrown.errors.map((one) => packed(one, depth + 1));
+    }
   }
-  return packed;
+  return error;
 }
 
 const RESERVED = new Set(["message", "stack", "cause", "errors"]);

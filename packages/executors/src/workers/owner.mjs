@@ -7,11 +7,19 @@ const { port, bell, words } = workerData;
 
 /** @type {Map<number, Worker>} */
 const threads = new Map();
+/**
+ * Arguments of calls that lie in no ring (transferred, large, ports). They wait here and not with the pool's thread, which may be
+ * blocked by then.
+ * @type {Map<number, import("node:worker_threads").MessagePort>}
+ */
+const letters = new Map();
+/** Workers that asked for a letter before it was here. @type {Map<number, Worker>} */
+const asked = new Map();
 /** Loaded when the first process pool is made. @type {Promise<typeof import("./children.mjs")> | null} */
 let children = null;
 
 /** @param {unknown} message @param {any[]} list */
-export function tell(message, list = []) {
+function tell(message, list = []) {
   port.postMessage(message, list);
   Atomics.add(words, SENT, 1);
   ring(bell, port);
@@ -28,6 +36,11 @@ function startThread({ id, options, data }) {
       transferList: [data.port],
     });
     threads.set(id, worker);
+    worker.on("message", ({ want }) => {
+      const letter = letters.get(want);
+      if (letter === undefined) asked.set(want, worker);
+      else hand(worker, want, letter);
+    });
     worker.on("error", (error) => {
       failure = error;
     });
@@ -38,6 +51,26 @@ function startThread({ id, options, data }) {
   } catch (error) {
     tell({ exited: id, code: null, failure: describe(error) });
   }
+}
+
+/** @param {Worker} worker @param {number} letter @param {import("node:worker_threads").MessagePort} port */
+function hand(worker, letter, port) {
+  letters.delete(letter);
+  asked.delete(letter);
+  worker.postMessage({ letter, port }, [port]);
+}
+
+/** @param {{ letter: number, port: import("node:worker_threads").MessagePort }} message */
+function keep({ letter, port }) {
+  const worker = asked.get(letter);
+  if (worker === undefined) letters.set(letter, port);
+  else hand(worker, letter, port);
+}
+
+/** @param {{ letter: number }} message */
+function forget({ letter }) {
+  letters.get(letter)?.close();
+  letters.delete(letter);
 }
 
 /** @param {unknown} failure */
@@ -51,6 +84,8 @@ function describe(failure) {
 port.on("message", (/** @type {any} */ message) => {
   if (message.op === "thread") startThread(message);
   else if (message.op === "stop") threads.get(message.id)?.terminate();
+  else if (message.op === "letter") keep(message);
+  else if (message.op === "forget") forget(message);
   else {
     children ??= import("./children.mjs");
     children.then(({ receive }) => receive(message, tell));

@@ -4,7 +4,7 @@
 //   take a job ── run it ── write its result, ring the bell ── take the next one …
 //   no job: wait for one for a moment (Atomics.wait, the fastest way to be woken), then sleep in the event loop, where what
 //   jobs left behind (timers, sockets) can go on
-import { receiveMessageOnPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { callable, define, isDefined, isThenable, unwrap } from "./callables.mjs";
 import { notSendable, pack } from "./failures.mjs";
 import { cancel, enter, install } from "./job.mjs";
@@ -27,6 +27,7 @@ import {
   LARGEST,
   LENGTH,
   LETTER,
+  LINGERING,
   NUMBER,
   PLAIN,
   READ,
@@ -36,6 +37,7 @@ import {
   RESULT_TAIL,
   RESULT_WORDS,
   RESULTS,
+  RETIRED,
   ring,
   SENT,
   SEQUENCE,
@@ -56,6 +58,7 @@ const LINGER = 2;
 const SLICE = 2;
 
 const { index, port, bell, controlBuffer, workerBuffer, definitions, initializer } = workerData;
+const ownersPort = /** @type {import("node:worker_threads").MessagePort} */ (parentPort);
 const control = new Int32Array(controlBuffer, 0, CONTROL_WORDS);
 const jobs = new Int32Array(controlBuffer, CONTROL_WORDS * 4);
 const jobValues = new Slate(controlBuffer, CONTROL_WORDS * 4, JOBS);
@@ -67,6 +70,9 @@ const spin = new Spin();
 
 /** Nothing runs, and a message is to begin it. */
 let isAsleep = false;
+/** A call was given to this worker, not to any of the pool. @type {{ direct: number, callable: number, args: unknown[] } | null} */
+let direct = null;
+let isReserved = false;
 
 /** The oldest job's place in the ring, in words, or -1. It is this worker's from here on. */
 function take() {
@@ -89,32 +95,53 @@ function serve() {
   const end = performance.now() + SLICE;
   for (;;) {
     const sequence = Atomics.load(control, SEQUENCE);
-    const at = take();
-    if (at >= 0) {
-      const running = begin(at);
-      if (running !== null) {
-        running.then(serve);
+    let running = null;
+    let at = -1;
+    if (direct !== null) running = beginDirect();
+    else {
+      at = take();
+      if (at < 0) {
+        if (Atomics.load(control, CLOSED) !== 0) {
+          Atomics.store(words, STATE, RETIRED);
+          process.exit();
+        }
+        if (linger(sequence) || sleep()) continue;
         return;
       }
-      if (performance.now() > end) {
-        setImmediate(serve);
-        return;
-      }
-    } else if (Atomics.load(control, CLOSED) !== 0) {
-      process.exit();
-    } else if (
-      !spin.until(control, SEQUENCE, sequence) &&
-      Atomics.wait(control, SEQUENCE, sequence, LINGER) === "timed-out" &&
-      sleep()
-    ) {
+      running = begin(at);
+    }
+    if (running !== null) {
+      running.then(serve);
+      return;
+    }
+    if (performance.now() > end) {
+      setImmediate(serve);
       return;
     }
   }
 }
 
+/** Waits for a moment. False: nothing came. */
+function linger(/** @type {number} */ sequence) {
+  Atomics.store(words, STATE, LINGERING);
+  const isCalled =
+    spin.until(control, SEQUENCE, sequence) ||
+    Atomics.wait(control, SEQUENCE, sequence, LINGER) !== "timed-out";
+  if (Atomics.compareExchange(words, STATE, LINGERING, BUSY) === LINGERING) return isCalled;
+  awaitDirect();
+  return true;
+}
+
+/** A call is being given to this worker, and its message is there, or will be in a moment. */
+function awaitDirect() {
+  Atomics.store(words, STATE, BUSY);
+  isReserved = true;
+  while (isReserved) receive();
+}
+
 /**
- * Whoever brings a sleeping worker something sets its STATE to BUSY and posts a message. False: there is something to do
- * after all, and the worker was faster than that.
+ * Whoever brings a sleeping worker something changes its STATE and posts a message. True: there is something to do after all, and
+ * the worker saw that first.
  */
 function sleep() {
   Atomics.store(words, STATE, ASLEEP);
@@ -122,11 +149,14 @@ function sleep() {
   isAsleep = true;
   const hasWork =
     Atomics.load(control, HEAD) !== Atomics.load(control, TAIL) || Atomics.load(control, CLOSED) !== 0;
-  if (hasWork && Atomics.compareExchange(words, STATE, ASLEEP, BUSY) === ASLEEP) {
-    Atomics.sub(control, SLEEPING, 1);
-    isAsleep = false;
-  }
-  return isAsleep;
+  if (!hasWork || Atomics.compareExchange(words, STATE, ASLEEP, BUSY) !== ASLEEP) return false;
+  awake();
+  return true;
+}
+
+function awake() {
+  isAsleep = false;
+  Atomics.sub(control, SLEEPING, 1);
 }
 
 /**
@@ -153,10 +183,17 @@ function begin(at) {
   } else if (form === BYTES) bytes = jobValues.copy(start, size);
   Atomics.store(jobs, at + STATUS, (index + 1) | READ);
   enter(number);
-  if (form === LETTER) return letterOf(number).then((letter) => call(number, which, letter));
+  if (form === LETTER) return letterOf(size).then((read) => call(number, which, read));
   const copied = bytes;
   if (copied !== null) return call(number, which, () => /** @type {unknown[]} */ (fromBytes(copied)));
   return call(number, which, args);
+}
+
+function beginDirect() {
+  const given = /** @type {NonNullable<typeof direct>} */ (direct);
+  direct = null;
+  enter(given.direct);
+  return call(given.direct, given.callable, given.args);
 }
 
 /**
@@ -203,8 +240,8 @@ function leave(number) {
 /** @param {number} number @param {unknown} result */
 function returned(number, result) {
   leave(number);
-  const { value, list } = unwrap(result);
   try {
+    const { value, list } = unwrap(result);
     answer(number, value, list, 0);
   } catch (error) {
     answer(number, pack(notSendable(error)), [], FAILED);
@@ -268,16 +305,25 @@ function publish(place, tail, number, form, size, end) {
 const letters = new Map();
 
 /**
- * Asks for a payload that did not fit into the ring, or could not be bytes; what comes reads it.
- * @param {number} number
+ * Asks the owner for arguments that lie in no ring. What it gives reads them, which may fail.
+ * @param {number} letter
  * @returns {Promise<() => unknown[]>}
  */
-function letterOf(number) {
+function letterOf(letter) {
   return new Promise((resolve) => {
-    letters.set(number, resolve);
-    post({ want: number });
+    letters.set(letter, resolve);
+    ownersPort.postMessage({ want: letter });
   });
 }
+
+ownersPort.on("message", ({ letter, port: from }) => {
+  letters.get(letter)?.(() => {
+    const received = receiveMessageOnPort(from);
+    from.close();
+    return /** @type {any} */ (received).message;
+  });
+  letters.delete(letter);
+});
 
 /** The counter comes after the message: who sees it finds the message. @param {unknown} message @param {any[]} list */
 function post(message, list = []) {
@@ -288,27 +334,40 @@ function post(message, list = []) {
 
 /** What waits at the port, without a turn of the event loop. */
 function receive() {
-  for (let one = receiveMessageOnPort(port); one !== undefined; one = receiveMessageOnPort(port)) {
-    onMessage(one.message);
+  try {
+    for (let one = receiveMessageOnPort(port); one !== undefined; one = receiveMessageOnPort(port)) {
+      onMessage(one.message);
+    }
+  } catch (error) {
+    onUnreadable(error);
   }
+}
+
+/** Arguments that were copied but cannot be made again here: they were for the call that this worker was given. @param {unknown} error */
+function onUnreadable(error) {
+  threw(Atomics.load(words, CURRENT), error);
+  onDirect();
+}
+
+function onDirect() {
+  isReserved = false;
+  if (!isAsleep) return;
+  Atomics.store(words, STATE, BUSY);
+  awake();
+  serve();
 }
 
 /** @param {any} message */
 function onMessage(message) {
   if (message === 0) {
     if (!isAsleep) return;
-    isAsleep = false;
+    awake();
     serve();
   } else if ("define" in message) define(message.define, message.definition);
   else if ("cancel" in message) cancel(message.cancel);
-  else if ("letter" in message) {
-    const read = () => {
-      const received = receiveMessageOnPort(message.port);
-      message.port.close();
-      return /** @type {any} */ (received).message;
-    };
-    letters.get(message.letter)?.(read);
-    letters.delete(message.letter);
+  else if ("direct" in message) {
+    if (message.direct !== 0) direct = message;
+    onDirect();
   }
 }
 
@@ -332,6 +391,7 @@ async function start() {
   install((number) => Atomics.load(words, CANCEL) === number);
   for (const [number, definition] of definitions) define(number, definition);
   port.on("message", onMessage);
+  port.on("messageerror", onUnreadable);
   if (initializer !== null) {
     try {
       const fn = await callable(initializer.callable);

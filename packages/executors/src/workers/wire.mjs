@@ -37,7 +37,7 @@ export const READ = 1 << 16; // beside the worker's number + 1: the payload has 
 /** FORM */
 export const PLAIN = 0; // primitive values, one after the other
 export const BYTES = 1; // a structured clone
-export const LETTER = 2; // it does not lie here: it comes through a port
+export const LETTER = 2; // it does not lie here: the owner has it, under the number in SIZE
 export const FAILED = 4; // beside one of the others: thrown, not returned
 
 /** Words of `worker`. */
@@ -52,6 +52,9 @@ export const WORKER_WORDS = 16;
 /** STATE */
 export const BUSY = 0;
 export const ASLEEP = 1; // in its event loop: a message wakes it
+export const RETIRED = 2; // it was asked to end, and does
+export const LINGERING = 3; // it waits for a job, and may be given one
+export const RESERVED = 4; // it is being given one
 
 /** Bytes of a worker's ring of results; what finds no room goes through its port. */
 export const RESULTS = 1 << 18;
