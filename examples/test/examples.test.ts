@@ -31,11 +31,13 @@ beforeEach(() => {
   vi.spyOn(console, "warn").mockImplementation((line) => void warnings.push(line));
 });
 
-const names = ["", "by-hand/"].flatMap((folder) =>
+const namesIn = (folder: string) =>
   readdirSync(new URL(`../${folder}`, import.meta.url))
     .filter((file) => file.endsWith(".ts"))
-    .map((file) => folder + file.slice(0, -".ts".length)),
-);
+    .map((file) => folder + file.slice(0, -".ts".length));
+const names = ["", "by-hand/"].flatMap(namesIn);
+// Threads and processes know no virtual time: executors.realtime.test.ts runs these.
+const all = [...names, ...namesIn("executors/")];
 const isTour = (name: string) => name === "tour";
 
 test.each(names.filter((name) => !isTour(name)))("%s prints its recorded output", async (name) => {
@@ -53,7 +55,7 @@ test("recorded/ holds one output for each example", () => {
   const recorded = readdirSync(new URL("../recorded", import.meta.url), { recursive: true })
     .map((file) => String(file).replaceAll("\\", "/"))
     .filter((file) => file.endsWith(".txt"));
-  expect(recorded.sort()).toEqual(names.map((name) => `${name}.txt`).sort());
+  expect(recorded.sort()).toEqual(all.map((name) => `${name}.txt`).sort());
 });
 
 test("README.md names each example with its command", () => {
@@ -61,5 +63,5 @@ test("README.md names each example with its command", () => {
   const commands = [...readme.matchAll(/node scripts\/run\.mjs examples\/(\S+)\.ts/g)].map(
     (match) => match[1],
   );
-  expect(new Set(commands)).toEqual(new Set(names));
+  expect(new Set(commands)).toEqual(new Set(all));
 });

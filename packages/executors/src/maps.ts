@@ -7,7 +7,7 @@ import { blockUntil } from "./doorbell.ts";
 import { TimeoutError } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
 import { checkTimeout } from "./futures.ts";
-import { waitAsync } from "./waits.ts";
+import { doneWithin } from "./waits.ts";
 
 export interface MapOptions<A extends unknown[], R> {
   fn: WorkerCallable<A, R>;
@@ -99,6 +99,8 @@ function* callsOf<T>(items: Iterable<T>, submit: (item: T) => Future<unknown>): 
   for (const item of items) yield submit(item);
 }
 
+const NO_MORE: Iterator<Future<unknown>> = [][Symbol.iterator]();
+
 /**
  * Results in the order of the items. What a call threw is thrown when its turn has come, and ends the iteration; calls that have
  * not begun by then are cancelled, and also when the iteration is left.
@@ -110,7 +112,7 @@ function* callsOf<T>(items: Iterable<T>, submit: (item: T) => Future<unknown>): 
 export class MapResults<T> implements IterableIterator<T>, AsyncIterable<T>, CoroutineIterable<T> {
   /** Calls that were made, the oldest first. */
   readonly #calls: Future<unknown>[] = [];
-  readonly #more: Generator<Future<unknown>>;
+  #more: Iterator<Future<unknown>>;
   readonly #inChunks: boolean;
   readonly #timeout: number | null;
   readonly #end: number;
@@ -137,7 +139,10 @@ export class MapResults<T> implements IterableIterator<T>, AsyncIterable<T>, Cor
 
   #submitOne(): boolean {
     const next = this.#more.next();
-    if (next.done === true) return false;
+    if (next.done === true) {
+      this.#more = NO_MORE; // it holds the executor, which nobody may need any more
+      return false;
+    }
     this.#calls.push(next.value);
     return true;
   }
@@ -174,7 +179,7 @@ export class MapResults<T> implements IterableIterator<T>, AsyncIterable<T>, Cor
     try {
       for (;;) {
         const call = this.#missing();
-        if (call !== null) await waitAsync([call], { timeout: this.#left() });
+        if (call !== null) await doneWithin(call, this.#left());
         const next = this.#nextNow(call);
         if (next.done === true) return;
         yield next.value;
@@ -199,7 +204,7 @@ export class MapResults<T> implements IterableIterator<T>, AsyncIterable<T>, Cor
   *#anext(): Coroutine<IteratorResult<T, undefined>> {
     try {
       const call = this.#missing();
-      if (call !== null) yield* wrapFuture(waitAsync([call], { timeout: this.#left() }));
+      if (call !== null) yield* wrapFuture(doneWithin(call, this.#left()));
       return this.#nextNow(call);
     } catch (error) {
       this.#close();
@@ -219,16 +224,15 @@ export class MapResults<T> implements IterableIterator<T>, AsyncIterable<T>, Cor
   }
 
   #take(call: Future<unknown>): void {
-    let result: unknown;
     try {
-      result = call.result();
+      const result = call.result();
+      this.#calls.shift();
+      this.#submitOne();
+      this.#chunk = this.#inChunks ? (result as T[]) : [result as T];
     } catch (error) {
       this.#close();
       throw error;
     }
-    this.#calls.shift();
-    this.#chunk = this.#inChunks ? (result as T[]) : [result as T];
-    this.#submitOne();
   }
 
   #left(): number | null {
@@ -244,7 +248,7 @@ export class MapResults<T> implements IterableIterator<T>, AsyncIterable<T>, Cor
   }
 
   #close(): void {
-    this.#more.return(undefined);
+    this.#more.return?.(undefined);
     for (const call of this.#calls.splice(0)) call.cancel();
     this.#chunk = [];
   }

@@ -15,11 +15,19 @@ import { Future } from "./futures.ts";
 import type { JobOwner } from "./jobs.ts";
 import { JobFuture } from "./jobs.ts";
 
+/** Who stops waiting for the end of a pool does not stop the others. */
+class Joined extends Future<void> {
+  /** @internal */
+  override _withdraw(): boolean {
+    return false;
+  }
+}
+
 export abstract class Pool implements JobOwner {
   /** Calls that have not ended, by their number, the oldest first. Each keeps the process alive. */
   readonly jobs: Map<number, JobFuture> = new Map();
   readonly definitions: Definitions;
-  readonly #joined: Future<void> = new Future();
+  readonly #joined: Future<void> = new Joined();
   readonly #stopListening: () => void;
   #count = 0;
   #broken: BrokenExecutor | null = null;

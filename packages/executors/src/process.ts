@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import type { Job, WorkerCallable } from "@aioloop/loop";
 import { inspectable } from "@aioloop/loop/kernel";
 import { Backlog } from "./backlog.ts";
+import { doorbell } from "./doorbell.ts";
 import type { PackedFailure } from "./errors.ts";
 import { unpack } from "./errors.ts";
 import { BrokenProcessPool } from "./exceptions.ts";
@@ -137,6 +138,22 @@ interface Waiting {
   isChunk: boolean;
 }
 
+/** Pools with processes: a process that does not give way would not see that its parent has gone. */
+const open: Set<ProcessPool> = new Set();
+
+function endProcesses(): void {
+  doorbell().answer(); // those that have started meanwhile
+  for (const pool of open) {
+    for (const pid of pool.pids) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // it has ended by itself
+      }
+    }
+  }
+}
+
 class ProcessPool extends Pool {
   readonly maxWorkers: number;
   readonly #id: number;
@@ -161,6 +178,8 @@ class ProcessPool extends Pool {
     if (maxTasksPerChild !== null) {
       checkCount("ProcessPoolExecutor({ maxTasksPerChild }): maxTasksPerChild", maxTasksPerChild);
     }
+    if (open.size === 0) process.on("exit", endProcesses);
+    open.add(this);
     this.#id = owner().register((message) => this.#onMessage(message as FromPool));
     const { initializer = null, initargs = [] } = options;
     owner().post({
@@ -293,6 +312,8 @@ class ProcessPool extends Pool {
     else if (message.broken !== undefined) this.#onBroken(message.broken);
     else if (message.ended === true) {
       this.#isOpen = false;
+      open.delete(this);
+      if (open.size === 0) process.off("exit", endProcesses);
       owner().forget(this.#id);
       this.endIfDone();
     }

@@ -314,7 +314,8 @@ class ThreadPool extends Pool {
   }
 
   #breakFor(worker: WorkerThread, code: number | null, failure: string | null): void {
-    const during = worker.current === 0 ? "" : " in the middle of a call";
+    const isBusy = [...this.jobs.values()].some((job) => this.#queue.takenBy(job) === worker.index);
+    const during = isBusy ? " in the middle of a call" : "";
     const why = failure === null ? "" : `: ${failure}`;
     this.break(
       new BrokenThreadPool(

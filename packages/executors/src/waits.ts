@@ -78,6 +78,18 @@ export function waitAsync<F extends Future<unknown>>(
   return future;
 }
 
+/** @internal Done when `future` is, or after so many seconds. */
+export function doneWithin(future: Future<unknown>, seconds: number | null): Future<void> {
+  const either = new Future<void>();
+  const finish = () => {
+    if (!either.done()) either.setResult();
+  };
+  const stopTimer = seconds === null ? null : later(seconds, finish);
+  either.addDoneCallback(() => stopTimer?.());
+  future.addDoneCallback(finish);
+  return either;
+}
+
 /** Counts down to what `returnWhen` asks for. */
 class Waiting<F extends Future<unknown>> {
   readonly #futures: Set<F>;

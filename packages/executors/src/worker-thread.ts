@@ -85,11 +85,6 @@ export class WorkerThread {
     return `worker thread '${this.name}'`;
   }
 
-  /** The number of the call that it runs, 0 for none. */
-  get current(): number {
-    return Math.abs(Atomics.load(this.#words, CURRENT));
-  }
-
   /** It has ended because it was to. */
   get isRetired(): boolean {
     return Atomics.load(this.#words, STATE) === RETIRED;
