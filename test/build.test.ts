@@ -1,44 +1,16 @@
 // What is published works as published: each dist names its sibling packages and contains none of them (a
 // second copy of loop would have a running loop of its own), and Node imports it without our condition.
 import { execFileSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { packages, publish } from "./published.ts";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const place = mkdtempSync(join(tmpdir(), "aioloop-build-"));
 const modules = join(place, "node_modules");
 
-const packages = readdirSync(join(root, "packages"))
-  .map((name) => join(root, "packages", name))
-  .filter((folder) => existsSync(join(folder, "package.json")))
-  .map((folder) => ({ folder, ...JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) }));
-
-// A place like a user's: packages without sources, and the dependencies from outside.
-beforeAll(() => {
-  execFileSync(process.execPath, [join(root, "scripts/build.mjs"), "--outdir", modules]);
-  for (const { folder, name, dependencies = {} } of packages) {
-    cpSync(join(folder, "package.json"), join(modules, name, "package.json"));
-    for (const [dependency, version] of Object.entries(dependencies)) {
-      const link = join(modules, dependency);
-      if (version === "workspace:*" || existsSync(link)) continue;
-      mkdirSync(dirname(link), { recursive: true });
-      symlinkSync(realpathSync(join(folder, "node_modules", dependency)), link, "junction");
-    }
-  }
-});
+beforeAll(() => publish(modules));
 
 afterAll(() => {
   rmSync(place, { recursive: true });

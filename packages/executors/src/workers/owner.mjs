@@ -1,7 +1,7 @@
 // The thread that owns the workers and child processes of another thread's pools. It never blocks, so that it hears of their deaths,
 // starts new ones and takes what children send, also while the pools' thread waits in Atomics.wait.
 import { Worker, workerData } from "node:worker_threads";
-import { ring, SENT } from "./wire.mjs";
+import { knock, SENT } from "./wire.mjs";
 
 const { port, bell, words } = workerData;
 
@@ -22,7 +22,7 @@ let children = null;
 function tell(message, list = []) {
   port.postMessage(message, list);
   Atomics.add(words, SENT, 1);
-  ring(bell, port);
+  knock(bell);
 }
 
 /** @param {any} message */

@@ -24,6 +24,7 @@ import {
   isPlainData,
   JOB_WORDS,
   JOBS,
+  knock,
   LARGEST,
   LENGTH,
   LETTER,
@@ -329,7 +330,7 @@ ownersPort.on("message", ({ letter, port: from }) => {
 function post(message, list = []) {
   port.postMessage(message, list);
   Atomics.add(words, SENT, 1);
-  ring(bell, port);
+  knock(bell);
 }
 
 /** What waits at the port, without a turn of the event loop. */

@@ -51,6 +51,7 @@ export declare class Slate {
   read(at: number): unknown;
   copy(at: number, size: number): Uint8Array;
 }
+export declare function knock(bell: Int32Array): void;
 export declare function ring(bell: Int32Array, port: { postMessage(message: unknown): void }): void;
 export declare function isPlainData(value: unknown): boolean;
 export declare function toBytes(value: unknown): Uint8Array;

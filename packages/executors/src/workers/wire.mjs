@@ -77,13 +77,18 @@ export const POSTED = 1; // a message that says so is on its way to the thread's
 /** What is larger does not go through a ring. Bytes. */
 export const LARGEST = 1 << 14;
 
+/** Wakes the thread if it blocks. For what a message to its event loop says as well. @param {Int32Array} bell */
+export function knock(bell) {
+  if (Atomics.exchange(bell, RUNG, 1) === 0) Atomics.notify(bell, RUNG);
+}
+
 /**
- * Rings: wakes the thread if it blocks, and has a message posted unless one is on its way.
+ * Wakes the thread if it blocks, and has a message posted unless one is on its way.
  * @param {Int32Array} bell
  * @param {{ postMessage(message: unknown): void }} port
  */
 export function ring(bell, port) {
-  if (Atomics.exchange(bell, RUNG, 1) === 0) Atomics.notify(bell, RUNG);
+  knock(bell);
   if (Atomics.compareExchange(bell, POSTED, 0, 1) === 0) port.postMessage(0);
 }
 
