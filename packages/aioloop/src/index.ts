@@ -2,5 +2,6 @@
 export * as executors from "@aioloop/executors";
 export { runCoroutineThreadsafe } from "@aioloop/executors";
 export * from "@aioloop/loop";
+export * from "@aioloop/streams";
 export * from "@aioloop/tasks";
-export { BlockingEventLoop, HostEventLoop, newEventLoop, Runner, run } from "./run.ts";
+export { BlockingEventLoop, EventLoop, HostEventLoop, newEventLoop, Runner, run } from "./run.ts";

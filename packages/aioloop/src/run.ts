@@ -2,6 +2,7 @@
 
 import { ThreadPoolExecutor } from "@aioloop/executors";
 import type { AbstractExecutor } from "@aioloop/loop";
+import { EventLoop as BareEventLoop } from "@aioloop/streams";
 import type { AnyLoop, LoopOptions, Run } from "@aioloop/tasks";
 import {
   BlockingEventLoop as BareBlockingEventLoop,
@@ -15,7 +16,17 @@ function threadPool(): AbstractExecutor {
   return new ThreadPoolExecutor({ threadNamePrefix: "aioloop" });
 }
 
-/** A guest of Node's own event loop, beside promises, timers and I/O; the default of `run()`. Its default executor is a thread pool. */
+/**
+ * The default of `run()`: a guest of Node's own event loop, beside promises, timers and I/O, with connections and servers. Its
+ * default executor is a thread pool.
+ */
+export class EventLoop extends BareEventLoop {
+  constructor(options: LoopOptions = {}) {
+    super({ defaultExecutor: threadPool, ...options });
+  }
+}
+
+/** EventLoop without its connections and servers. */
 export class HostEventLoop extends BareHostEventLoop {
   constructor(options: LoopOptions = {}) {
     super({ defaultExecutor: threadPool, ...options });
@@ -32,13 +43,13 @@ export class BlockingEventLoop extends BareBlockingEventLoop {
   }
 }
 
-/** A new host loop. CPython: `events.new_event_loop`. */
-export function newEventLoop(options?: LoopOptions): HostEventLoop {
-  return new HostEventLoop(options);
+/** A new loop of the default kind. CPython: `events.new_event_loop`. */
+export function newEventLoop(options?: LoopOptions): EventLoop {
+  return new EventLoop(options);
 }
 
 /** Runs several mains one after the other on one loop, with one context. CPython: `runners.Runner`. */
-export class Runner<L extends AnyLoop = HostEventLoop> extends BareRunner<L> {
+export class Runner<L extends AnyLoop = EventLoop> extends BareRunner<L> {
   /** @internal */
   override _newEventLoop(): AnyLoop {
     return newEventLoop();

@@ -1,0 +1,212 @@
+/** Making connections and servers over TCP and Unix sockets. CPython: `create_connection`, `create_server` of `base_events.BaseEventLoop`. */
+import type { ListenOptions, Socket, TcpNetConnectOpts } from "node:net";
+import { connect, createServer as createNetServer } from "node:net";
+import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
+import { ExceptionGroup, isCancelled, wrapFuture } from "@aioloop/loop";
+import { describe } from "@aioloop/loop/kernel";
+import { staggeredRace } from "@aioloop/tasks";
+import type { AddressRecord, Family } from "./addresses.ts";
+import { interleave, resolve } from "./addresses.ts";
+import type { StreamProtocol } from "./protocols.ts";
+import type { Listener } from "./server.ts";
+import { Server } from "./server.ts";
+import { SocketTransport } from "./socket-transport.ts";
+import type { Transport } from "./transports.ts";
+
+export interface ConnectionOptions {
+  /** 4 or 6; default either. */
+  family?: Family | undefined;
+  /** Where to connect from. */
+  localAddr?: { host?: string; port?: number } | null | undefined;
+  /** Seconds after which the next address is tried as well; null: one after the other. CPython: RFC 8305, "happy eyeballs". */
+  happyEyeballsDelay?: number | null | undefined;
+  /** How many addresses of the first family come before the families take turns. */
+  interleave?: number | undefined;
+  /** Where all addresses fail, an ExceptionGroup of their errors. */
+  allErrors?: boolean | undefined;
+}
+
+/** A socket that is connected. Cancelling destroys it. */
+function* connectSocket(
+  loop: BaseEventLoop,
+  options: TcpNetConnectOpts | { path: string },
+): Coroutine<Socket> {
+  const connected = loop.createFuture<void>(
+    `a connection to ${describe("path" in options ? options.path : options.host)}`,
+  );
+  const socket = connect({ ...options, allowHalfOpen: true, noDelay: true } as TcpNetConnectOpts);
+  const onError = (error: Error) => {
+    if (!connected.done()) connected.setException(error);
+  };
+  socket.once("error", onError);
+  socket.once("connect", () => {
+    if (!connected.done()) connected.setResult();
+  });
+  try {
+    yield* connected;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  socket.off("error", onError);
+  return socket;
+}
+
+function optionsFor(record: AddressRecord, { localAddr }: ConnectionOptions): TcpNetConnectOpts {
+  return {
+    host: record.host,
+    port: record.port,
+    family: record.family,
+    ...(localAddr?.host !== undefined && { localAddress: localAddr.host }),
+    ...(localAddr?.port !== undefined && { localPort: localAddr.port }),
+  };
+}
+
+export function* openSocket(
+  loop: BaseEventLoop,
+  host: string,
+  port: number,
+  options: ConnectionOptions,
+): Coroutine<Socket> {
+  const { family = 0, happyEyeballsDelay = null, allErrors = false } = options;
+  const resolved = yield* wrapFuture(resolve(host, port, family), { loop });
+  const first = options.interleave ?? (happyEyeballsDelay === null ? 0 : 1);
+  const records = first > 0 ? interleave(resolved, first) : resolved;
+  const attempts = records.map((record) => () => connectSocket(loop, optionsFor(record, options)));
+  let errors: unknown[];
+  if (happyEyeballsDelay === null) {
+    errors = [];
+    for (const attempt of attempts) {
+      try {
+        return yield* attempt();
+      } catch (error) {
+        if (isCancelled(error)) throw error;
+        errors.push(error);
+      }
+    }
+  } else {
+    const [socket, , failures] = yield* staggeredRace(attempts, happyEyeballsDelay, { loop });
+    if (socket !== null && socket !== undefined) return socket as Socket;
+    errors = failures.filter((failure) => failure !== null);
+  }
+  throw failureOf(host, port, errors, allErrors);
+}
+
+/** One error where all say the same. */
+function failureOf(host: string, port: number, errors: readonly unknown[], allErrors: boolean): unknown {
+  if (allErrors) return new ExceptionGroup(`createConnection() to ${host}:${port} failed`, errors as Error[]);
+  const texts = new Set(errors.map((error) => (error as Error).message));
+  if (texts.size === 1) return errors[0];
+  const codes = new Set(errors.map((error) => (error as NodeJS.ErrnoException).code));
+  return Object.assign(new Error(`multiple exceptions: ${[...texts].join(", ")}`), {
+    code: codes.size === 1 ? [...codes][0] : undefined,
+    errors,
+  });
+}
+
+export function* createConnection<P extends StreamProtocol>(
+  loop: BaseEventLoop,
+  protocolFactory: () => P,
+  host: string,
+  port: number,
+  options: ConnectionOptions,
+): Coroutine<[Transport, P]> {
+  const socket = yield* openSocket(loop, host, port, options);
+  return yield* transportOver(loop, socket, protocolFactory);
+}
+
+export function* createUnixConnection<P extends StreamProtocol>(
+  loop: BaseEventLoop,
+  protocolFactory: () => P,
+  path: string,
+): Coroutine<[Transport, P]> {
+  const socket = yield* connectSocket(loop, { path });
+  return yield* transportOver(loop, socket, protocolFactory, { peername: path });
+}
+
+function* transportOver<P extends StreamProtocol>(
+  loop: BaseEventLoop,
+  socket: Socket,
+  protocolFactory: () => P,
+  extra: Record<string, unknown> = {},
+): Coroutine<[Transport, P]> {
+  const protocol = protocolFactory();
+  const waiter = loop.createFuture<void>("the start of a transport");
+  const transport = new SocketTransport(loop, socket, protocol, { waiter, extra });
+  try {
+    yield* waiter;
+  } catch (error) {
+    transport.close();
+    throw error;
+  }
+  return [transport, protocol];
+}
+
+export interface ServerOptions {
+  /** Connections that wait to be accepted. Default: 100. */
+  backlog?: number | undefined;
+  /** Listen at once. Default: true. */
+  startServing?: boolean | undefined;
+  /** Several processes may listen on the port. Node 22.12 or newer. */
+  reusePort?: boolean | undefined;
+}
+
+export function* createServer(
+  loop: BaseEventLoop,
+  protocolFactory: () => StreamProtocol,
+  places: readonly ListenOptions[],
+  { backlog = 100, startServing = true, reusePort = false }: ServerOptions,
+): Coroutine<Server> {
+  if (reusePort && !supportsReusePort()) {
+    throw new RangeError(
+      `createServer({ reusePort }): Node ${process.version} cannot share a port; 22.12 and newer can. Take the cluster module, or one process`,
+    );
+  }
+  const listeners: Listener[] = places.map((place) => {
+    const listening = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      try {
+        new SocketTransport(loop, socket, protocolFactory(), { server });
+      } catch (exception) {
+        socket.destroy();
+        loop.callExceptionHandler({ message: "Error in the protocol factory of a server", exception });
+      }
+    });
+    return {
+      server: listening,
+      listen: () =>
+        new Promise<void>((resolve, reject) => {
+          listening.once("error", reject);
+          listening.listen({ ...place, backlog, ...(reusePort && { reusePort }) }, () => {
+            listening.off("error", reject);
+            listening.on("error", (exception) => {
+              loop.callExceptionHandler({ message: "a server failed to accept a connection", exception });
+            });
+            resolve();
+          });
+        }),
+    };
+  });
+  const server = new Server(loop, listeners);
+  if (startServing) {
+    try {
+      yield* server._startServing();
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+    yield;
+  }
+  return server;
+}
+
+function supportsReusePort(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
+}
+
+/** Where to listen: null or "" stands for all interfaces. */
+export function placesOf(host: string | readonly string[] | null, port: number): ListenOptions[] {
+  if (host === null || host === "") return [{ port }];
+  const hosts = typeof host === "string" ? [host] : [...new Set(host)];
+  return hosts.map((one) => ({ host: one, port }));
+}

@@ -1,0 +1,34 @@
+/** Bytes in and out, on Node: transports and protocols, connections, servers, streams. */
+export type { Address, AddressRecord, Family } from "./addresses.ts";
+export type { ConnectionOptions, ServerOptions } from "./connections.ts";
+export { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
+export { EventLoop } from "./node-events.ts";
+export {
+  type LimitOption,
+  openConnection,
+  openUnixConnection,
+  startServer,
+  startUnixServer,
+} from "./open-streams.ts";
+export {
+  BaseProtocol,
+  BufferedProtocol,
+  DatagramProtocol,
+  Protocol,
+  type StreamProtocol,
+  SubprocessProtocol,
+} from "./protocols.ts";
+export { Server } from "./server.ts";
+export { StreamReader, type StreamReaderOptions } from "./stream-reader.ts";
+export { StreamWriter } from "./stream-writer.ts";
+export { type ClientConnected, FlowControlMixin, StreamReaderProtocol } from "./streams.ts";
+export {
+  BaseTransport,
+  type DatagramTransport,
+  type ExtraInfo,
+  type ReadTransport,
+  type SubprocessTransport,
+  type Transport,
+  type WriteBufferLimits,
+  type WriteTransport,
+} from "./transports.ts";

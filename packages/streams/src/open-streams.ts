@@ -1,0 +1,83 @@
+/** Connections and servers as pairs of StreamReader and StreamWriter. CPython: `open_connection`, `start_server` of `streams`. */
+import type { Coroutine } from "@aioloop/loop";
+import { getRunningLoop, RuntimeError } from "@aioloop/loop";
+import type { ConnectionOptions, ServerOptions } from "./connections.ts";
+import { EventLoop } from "./node-events.ts";
+import type { Server } from "./server.ts";
+import { StreamReader } from "./stream-reader.ts";
+import { StreamWriter } from "./stream-writer.ts";
+import type { ClientConnected } from "./streams.ts";
+import { StreamReaderProtocol } from "./streams.ts";
+
+export interface LimitOption {
+  /** Bytes of a line at most, and half of what a reader holds. Default: 64 KiB. */
+  limit?: number | undefined;
+}
+
+/** The running loop, which must be able to connect. */
+function loopFor(call: string): EventLoop {
+  const loop = getRunningLoop();
+  if (loop instanceof EventLoop) return loop;
+  throw new RuntimeError(
+    `${call}: ${loop} has no sockets. Run the program on the default loop of the package aioloop, \`run(main())\`, or on a \`new EventLoop()\``,
+  );
+}
+
+/**
+ * Connects by TCP. @throws Node's error with its code (ECONNREFUSED, ENOTFOUND, …). CPython: `streams.open_connection`.
+ */
+export function* openConnection(
+  host: string,
+  port: number,
+  { limit, ...options }: ConnectionOptions & LimitOption = {},
+): Coroutine<[StreamReader, StreamWriter]> {
+  const loop = loopFor("openConnection()");
+  const reader = new StreamReader({ limit, loop });
+  const protocol = new StreamReaderProtocol(reader, null, loop);
+  const [transport] = yield* loop.createConnection(() => protocol, host, port, options);
+  return [reader, new StreamWriter(transport, protocol, reader, loop)];
+}
+
+/** Connects to a Unix socket. CPython: `streams.open_unix_connection`. */
+export function* openUnixConnection(
+  path: string,
+  { limit }: LimitOption = {},
+): Coroutine<[StreamReader, StreamWriter]> {
+  const loop = loopFor("openUnixConnection()");
+  const reader = new StreamReader({ limit, loop });
+  const protocol = new StreamReaderProtocol(reader, null, loop);
+  const [transport] = yield* loop.createUnixConnection(() => protocol, path);
+  return [reader, new StreamWriter(transport, protocol, reader, loop)];
+}
+
+/**
+ * Listens by TCP and calls `clientConnected(reader, writer)` for each connection; if that gives a coroutine it is made a task.
+ * What it throws is reported and closes the connection. CPython: `streams.start_server`.
+ */
+export function* startServer(
+  clientConnected: ClientConnected,
+  host: string | readonly string[] | null,
+  port: number,
+  { limit, ...options }: ServerOptions & LimitOption = {},
+): Coroutine<Server> {
+  const loop = loopFor("startServer()");
+  return yield* loop.createServer(() => protocolFor(loop, clientConnected, limit), host, port, options);
+}
+
+/** Listens at a Unix socket. CPython: `streams.start_unix_server`. */
+export function* startUnixServer(
+  clientConnected: ClientConnected,
+  path: string,
+  { limit, ...options }: ServerOptions & LimitOption = {},
+): Coroutine<Server> {
+  const loop = loopFor("startUnixServer()");
+  return yield* loop.createUnixServer(() => protocolFor(loop, clientConnected, limit), path, options);
+}
+
+function protocolFor(
+  loop: EventLoop,
+  clientConnected: ClientConnected,
+  limit: number | undefined,
+): StreamReaderProtocol {
+  return new StreamReaderProtocol(new StreamReader({ limit, loop }), clientConnected, loop);
+}

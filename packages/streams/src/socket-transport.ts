@@ -1,0 +1,302 @@
+/**
+ * The transport over a socket of Node's: TCP, Unix or TLS. CPython: `selector_events._SelectorSocketTransport`.
+ *
+ *      connectionMade ── start reading ── the one who waits for the connection        three calls, one after the other
+ *
+ * Node's events come between the loop's turns; what they bring is put into the next turn, in their order, so that a protocol is
+ * called in turns only. Node buffers what cannot be sent at once, and `writableLength` is the size of that.
+ */
+import type { Socket } from "node:net";
+import type { BaseEventLoop, Context, Future } from "@aioloop/loop";
+import { copyContext, logger } from "@aioloop/loop";
+import { inspectable, leavesLoop } from "@aioloop/loop/kernel";
+import type { StreamProtocol } from "./protocols.ts";
+import { isBuffered } from "./protocols.ts";
+import type { AnyProtocol, ExtraInfo, Transport } from "./transports.ts";
+import { checkBytes, FlowControl, refuseWrite } from "./transports.ts";
+
+/** After so many writes to a connection that is lost a warning is logged. CPython: `constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES`. */
+const LOST_WRITES_TO_WARN = 5;
+
+const NOTHING = Buffer.alloc(0);
+
+/** Whose clients are counted: a Server. */
+export interface Attachable {
+  _attach(transport: SocketTransport): void;
+  _detach(transport: SocketTransport): void;
+}
+
+export interface SocketTransportOptions {
+  /** Told when the protocol has been. */
+  waiter?: Future<void> | null;
+  extra?: ExtraInfo;
+  server?: Attachable | null;
+}
+
+export class SocketTransport extends FlowControl implements Transport {
+  readonly #socket: Socket;
+  readonly #context: Context = copyContext();
+  readonly #extra: ExtraInfo;
+  readonly #server: Attachable | null;
+  #protocol: StreamProtocol;
+  #isClosing = false;
+  #isPaused = false;
+  #hasWrittenEof = false;
+  #isLost = false;
+  #lostWrites = 0;
+  #failure: unknown = null;
+  /** What came before the protocol's pauseReading() was known below: bytes, null for the end of the stream. */
+  #held: (Buffer | null)[] = [];
+  /** An empty write is under way, whose end tells that what was before it has been sent. */
+  #isMarked = false;
+
+  constructor(
+    loop: BaseEventLoop,
+    socket: Socket,
+    protocol: StreamProtocol,
+    options: SocketTransportOptions = {},
+  ) {
+    super(loop);
+    this.#socket = socket;
+    this.#protocol = protocol;
+    this.#server = options.server ?? null;
+    this.#extra = { socket, ...addressesOf(socket), ...options.extra };
+    socket.on("error", (error) => this.#soon(this.#onError, error));
+    socket.on("close", () => this.#soon(this.#onClose, null));
+    this.#server?._attach(this);
+    const { waiter = null } = options;
+    this.#soon(this.#begin, null);
+    this.#soon(this.#startReading, null);
+    if (waiter !== null) {
+      this.#soon(() => {
+        if (!waiter.done()) waiter.setResult();
+      }, null);
+    }
+  }
+
+  /** In a turn of the loop, in the context in which the transport was made. */
+  #soon<T>(callback: (value: T) => void, value: T): void {
+    if (this._loop.isClosed()) {
+      this.#socket.destroy();
+      return;
+    }
+    this._loop.callSoon({ callback: () => callback.call(this, value), context: this.#context });
+  }
+
+  #begin(): void {
+    try {
+      this.#protocol.connectionMade(this);
+    } catch (error) {
+      this.#fatal(error, "Fatal error: protocol.connectionMade() call failed.");
+    }
+  }
+
+  #startReading(): void {
+    if (this.#isClosing) return;
+    this.#socket.on("data", (data: Buffer) => this.#soon(this.#deliver, data));
+    this.#socket.on("end", () => this.#soon(this.#deliver, null));
+    if (this.#isPaused) this.#socket.pause();
+  }
+
+  // ---- reading
+
+  isReading(): boolean {
+    return !this.#isPaused && !this.#isClosing;
+  }
+
+  pauseReading(): void {
+    if (this.#isClosing || this.#isPaused) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    if (this.#isClosing || !this.#isPaused) return;
+    this.#isPaused = false;
+    for (const held of this.#held.splice(0)) this.#soon(this.#deliver, held);
+    this.#socket.resume();
+  }
+
+  /** Bytes, or null for the end. */
+  #deliver(data: Buffer | null): void {
+    if (this.#isClosing) return;
+    if (this.#isPaused) this.#held.push(data);
+    else if (data === null) this.#deliverEof();
+    else this.#deliverData(data);
+  }
+
+  #deliverData(data: Buffer): void {
+    const protocol = this.#protocol;
+    if (isBuffered(protocol)) {
+      this.#deliverInto(protocol, data);
+      return;
+    }
+    try {
+      protocol.dataReceived(data);
+    } catch (error) {
+      this.#fatal(error, "Fatal error: protocol.dataReceived() call failed.");
+    }
+  }
+
+  #deliverInto(protocol: Extract<StreamProtocol, { getBuffer: unknown }>, data: Buffer): void {
+    let call = "getBuffer";
+    try {
+      for (let start = 0; start < data.length; ) {
+        call = "getBuffer";
+        const buffer = protocol.getBuffer(data.length - start);
+        if (!(buffer instanceof Uint8Array) || buffer.length === 0) {
+          throw new RangeError("getBuffer() must return a Uint8Array that is not empty");
+        }
+        const part = data.subarray(start, start + buffer.length);
+        buffer.set(part);
+        start += part.length;
+        call = "bufferUpdated";
+        protocol.bufferUpdated(part.length);
+      }
+    } catch (error) {
+      this.#fatal(error, `Fatal error: protocol.${call}() call failed.`);
+    }
+  }
+
+  #deliverEof(): void {
+    let isKept: boolean | void;
+    try {
+      isKept = this.#protocol.eofReceived();
+    } catch (error) {
+      this.#fatal(error, "Fatal error: protocol.eofReceived() call failed.");
+      return;
+    }
+    if (isKept !== true) this.close();
+  }
+
+  // ---- writing
+
+  getWriteBufferSize(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(data: Uint8Array): void {
+    checkBytes("write(data)", data);
+    if (this.#hasWrittenEof) refuseWrite();
+    if (data.length === 0) return;
+    if (this.#isLost || this.#isClosing) {
+      this.#lostWrites += 1;
+      if (this.#lostWrites === LOST_WRITES_TO_WARN) {
+        logger.warning(`write() to a connection that is lost, ${LOST_WRITES_TO_WARN} times: ${this}`);
+      }
+      return;
+    }
+    this.#socket.write(data);
+    if (this.#socket.writableLength > 0) this.#watchBuffer();
+  }
+
+  writelines(list: Iterable<Uint8Array>): void {
+    this.#socket.cork();
+    try {
+      for (const data of list) this.write(data);
+    } finally {
+      this.#socket.uncork();
+    }
+  }
+
+  /** Not all could be sent at once. */
+  #watchBuffer(): void {
+    this.maybePauseProtocol();
+    if (this.#isMarked) return;
+    this.#isMarked = true;
+    this.#socket.write(NOTHING, () => {
+      this.#isMarked = false;
+      if (this.#isLost) return;
+      this.#soon(this.maybeResumeProtocol, undefined);
+      if (this.#socket.writableLength > 0 && !this.#hasWrittenEof && !this.#isClosing) this.#watchBuffer();
+    });
+  }
+
+  canWriteEof(): boolean {
+    return true;
+  }
+
+  writeEof(): void {
+    if (this.#isClosing || this.#hasWrittenEof) return;
+    this.#hasWrittenEof = true;
+    this.#socket.end();
+  }
+
+  // ---- the end
+
+  isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#held = [];
+    this.#socket.pause();
+    this.#socket.destroySoon();
+  }
+
+  abort(): void {
+    this.#forceClose(null);
+  }
+
+  #forceClose(failure: unknown): void {
+    if (this.#isLost) return;
+    this.#failure ??= failure;
+    this.#isClosing = true;
+    this.#held = [];
+    this.#socket.destroy();
+  }
+
+  #onError(error: NodeJS.ErrnoException): void {
+    if (this._loop.getDebug()) logger.debug(`${this}: ${error.message}`);
+    this.#forceClose(error);
+  }
+
+  /** What a protocol throws is reported, and ends the connection. CPython: `_SelectorTransport._fatal_error`. */
+  #fatal(exception: unknown, message: string): void {
+    if (leavesLoop(exception)) throw exception;
+    this._loop.callExceptionHandler({ message, exception, transport: this, protocol: this.#protocol });
+    this.#forceClose(exception);
+  }
+
+  #onClose(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#isClosing = true;
+    try {
+      this.#protocol.connectionLost(this.#failure);
+    } finally {
+      this.#server?._detach(this);
+    }
+  }
+
+  // ---- what it is
+
+  getExtraInfo(name: string, otherwise: unknown = null): unknown {
+    return this.#extra[name] ?? otherwise;
+  }
+
+  setProtocol(protocol: AnyProtocol): void {
+    this.#protocol = protocol as StreamProtocol;
+  }
+
+  getProtocol(): StreamProtocol {
+    return this.#protocol;
+  }
+
+  override toString(): string {
+    const state = this.#isLost ? "closed" : this.#isClosing ? "closing" : this.#isPaused ? "paused" : "open";
+    return `<SocketTransport ${state} ${JSON.stringify(this.#extra["peername"] ?? null)} buffered=${this.getWriteBufferSize()}>`;
+  }
+}
+
+inspectable(SocketTransport);
+
+function addressesOf(socket: Socket): ExtraInfo {
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  return {
+    ...(localAddress !== undefined && { sockname: { host: localAddress, port: localPort } }),
+    ...(remoteAddress !== undefined && { peername: { host: remoteAddress, port: remotePort } }),
+  };
+}

@@ -1,0 +1,297 @@
+/**
+ * StreamReader: bytes that come when they come, read as a coroutine wants them. CPython: `streams.StreamReader`.
+ *
+ * A protocol feeds it; it pauses its transport while it holds more than twice its limit, and lets it go on at the limit.
+ * Differences: bytes are kept as they came (byte-queue.ts) and given as views where they can be; what is read may share memory with
+ * nothing but other bytes of the stream, and is the reader's to keep.
+ */
+import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
+import { getEventLoop, RuntimeError } from "@aioloop/loop";
+import { describe, inspectable } from "@aioloop/loop/kernel";
+import type { CoroutineIterable, CoroutineIterator } from "@aioloop/tasks";
+import { ByteQueue } from "./byte-queue.ts";
+import { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
+import type { ReadTransport } from "./transports.ts";
+
+/** Bytes of a line, or of what ends in a separator, at most; and half of what is held. CPython: `streams._DEFAULT_LIMIT`. */
+export const DEFAULT_LIMIT: number = 64 * 1024;
+
+const NEWLINE = Buffer.from("\n");
+const NOTHING = Buffer.alloc(0);
+
+export interface StreamReaderOptions {
+  /** Bytes; default 64 KiB. */
+  limit?: number | undefined;
+  /** By default `getEventLoop()`. */
+  loop?: BaseEventLoop | null | undefined;
+}
+
+export class StreamReader implements CoroutineIterable<Buffer> {
+  readonly #loop: BaseEventLoop;
+  readonly #limit: number;
+  readonly #bytes: ByteQueue = new ByteQueue();
+  #isAtEof = false;
+  #waiter: Future<void> | null = null;
+  #failure: { error: unknown } | null = null;
+  #transport: ReadTransport | null = null;
+  #isPaused = false;
+
+  /** @throws RangeError unless limit is greater than 0 */
+  constructor({ limit = DEFAULT_LIMIT, loop = null }: StreamReaderOptions = {}) {
+    if (!(limit > 0)) {
+      throw new RangeError(`new StreamReader({ limit }): limit must be greater than 0 bytes, got ${limit}`);
+    }
+    this.#limit = limit;
+    this.#loop = loop ?? getEventLoop();
+  }
+
+  // ---- for protocols
+
+  /** What later reads will throw, null for nothing. CPython: `StreamReader.exception`. */
+  exception(): unknown {
+    return this.#failure === null ? null : this.#failure.error;
+  }
+
+  /** Every read throws it from now on, also where bytes are left. CPython: `StreamReader.set_exception`. */
+  setException(error: unknown): void {
+    this.#failure = { error };
+    const waiter = this.#waiter;
+    this.#waiter = null;
+    if (waiter !== null && !waiter.done()) waiter.setException(error);
+  }
+
+  /** Who is paused when too much comes. CPython: `StreamReader.set_transport`. */
+  setTransport(transport: ReadTransport): void {
+    if (this.#transport !== null)
+      throw new RuntimeError("setTransport(): the reader has a transport already");
+    this.#transport = transport;
+  }
+
+  /** @internal for start-tls, which puts another transport below */
+  _replaceTransport(transport: ReadTransport): void {
+    this.#transport = transport;
+  }
+
+  /** No more will come. CPython: `StreamReader.feed_eof`. */
+  feedEof(): void {
+    this.#isAtEof = true;
+    this.#wake();
+  }
+
+  /** @throws RuntimeError after feedEof(). CPython: `StreamReader.feed_data`. */
+  feedData(data: Uint8Array): void {
+    if (this.#isAtEof) throw new RuntimeError("feedData() after feedEof(): the stream has ended");
+    if (data.length === 0) return;
+    this.#bytes.push(Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length));
+    this.#wake();
+    if (this.#transport === null || this.#isPaused || this.#bytes.length <= 2 * this.#limit) return;
+    this.#isPaused = true;
+    this.#transport.pauseReading();
+  }
+
+  #wake(): void {
+    const waiter = this.#waiter;
+    if (waiter === null) return;
+    this.#waiter = null;
+    if (!waiter.done()) waiter.setResult();
+  }
+
+  #maybeResume(): void {
+    if (!this.#isPaused || this.#bytes.length > this.#limit) return;
+    this.#isPaused = false;
+    this.#transport?.resumeReading();
+  }
+
+  // ---- for who reads
+
+  /** True once all is read and no more will come. CPython: `StreamReader.at_eof`. */
+  atEof(): boolean {
+    return this.#isAtEof && this.#bytes.length === 0;
+  }
+
+  /**
+   * Up to `n` bytes: what is there, at least one; none at the end of the stream. Without `n`, or with -1, all up to the end.
+   * @throws RuntimeError while another coroutine reads; what setException() was given. CPython: `StreamReader.read`.
+   */
+  *read(n = -1): Coroutine<Buffer> {
+    this.#check();
+    if (n === 0) return NOTHING;
+    if (n < 0) {
+      const parts: Buffer[] = [];
+      for (;;) {
+        const block = yield* this.read(this.#limit);
+        if (block.length === 0) return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+        parts.push(block);
+      }
+    }
+    if (this.#bytes.length === 0 && !this.#isAtEof) yield* this.#waitForData("read");
+    const data = this.#bytes.take(Math.min(n, this.#bytes.length));
+    this.#maybeResume();
+    return data;
+  }
+
+  /**
+   * A line with its newline; the last may have none, and at the end of the stream it is empty.
+   * @throws RangeError for a line over the limit, which is lost. CPython: `StreamReader.readline`.
+   */
+  *readline(): Coroutine<Buffer> {
+    try {
+      return yield* this.readuntil(NEWLINE);
+    } catch (error) {
+      if (error instanceof IncompleteReadError) return error.partial as Buffer;
+      if (!(error instanceof LimitOverrunError)) throw error;
+      if (this.#bytes.indexOf(NEWLINE, error.consumed) === error.consumed)
+        this.#bytes.take(error.consumed + 1);
+      else this.#bytes.clear();
+      this.#maybeResume();
+      throw new RangeError(`readline(): ${error.message}; the line is lost`);
+    }
+  }
+
+  /**
+   * Everything up to and with `separator`; of several the one that ends first.
+   * @throws IncompleteReadError at the end of the stream, LimitOverrunError where it does not come within the limit: nothing is lost
+   * then. CPython: `StreamReader.readuntil`.
+   */
+  *readuntil(separator: Uint8Array | string | readonly (Uint8Array | string)[] = NEWLINE): Coroutine<Buffer> {
+    const separators = separatorsOf(separator);
+    let longest = 0;
+    for (const one of separators) if (one.length > longest) longest = one.length;
+    this.#check();
+    let searched = 0;
+    for (;;) {
+      let start = -1;
+      let end = Number.POSITIVE_INFINITY;
+      if (this.#bytes.length > 0) {
+        for (const one of separators) {
+          const found = this.#bytes.indexOf(one, searched);
+          if (found < 0 || found + one.length >= end) continue;
+          start = found;
+          end = found + one.length;
+        }
+      }
+      if (start >= 0) {
+        if (start > this.#limit) {
+          throw new LimitOverrunError(
+            "the separator is found, but what stands before it is longer than the limit",
+            start,
+          );
+        }
+        const data = this.#bytes.take(end);
+        this.#maybeResume();
+        return data;
+      }
+      // The end may be the beginning of a separator.
+      searched = Math.max(0, this.#bytes.length + 1 - longest);
+      if (searched > this.#limit) {
+        throw new LimitOverrunError(
+          "the separator is not found, and what has come is longer than the limit",
+          searched,
+        );
+      }
+      if (this.#isAtEof) {
+        const partial = this.#bytes.take(this.#bytes.length);
+        throw new IncompleteReadError(partial, null);
+      }
+      yield* this.#waitForData("readuntil");
+    }
+  }
+
+  /**
+   * Exactly `n` bytes.
+   * @throws IncompleteReadError at the end of the stream, with what had come; RangeError for a negative n. CPython: `StreamReader.readexactly`.
+   */
+  *readexactly(n: number): Coroutine<Buffer> {
+    if (!(n >= 0)) throw new RangeError(`readexactly(n): n must be 0 bytes or more, got ${n}`);
+    this.#check();
+    while (this.#bytes.length < n) {
+      if (this.#isAtEof) throw new IncompleteReadError(this.#bytes.take(this.#bytes.length), n);
+      yield* this.#waitForData("readexactly");
+    }
+    const data = this.#bytes.take(n);
+    this.#maybeResume();
+    return data;
+  }
+
+  /** Lines, for `asyncFor(reader, …)`. CPython: `StreamReader.__aiter__`. */
+  aiter(): CoroutineIterator<Buffer> {
+    return iterate(() => this.readline());
+  }
+
+  /** Bytes as they come, at most `n` at a time, for `asyncFor(reader.chunks(), …)`. */
+  chunks(n: number = this.#limit): CoroutineIterable<Buffer> {
+    return { aiter: () => iterate(() => this.read(n)) };
+  }
+
+  #check(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  *#waitForData(operation: string): Coroutine<void> {
+    if (this.#waiter !== null) {
+      throw new RuntimeError(
+        `${operation}() while another coroutine waits for data of this StreamReader: one reader at a time, or a Queue between them`,
+      );
+    }
+    // Who waits for more than the buffer may hold would wait for ever.
+    if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#transport?.resumeReading();
+    }
+    const waiter = this.#loop.createFuture<void>(this);
+    this.#waiter = waiter;
+    try {
+      yield* waiter;
+    } finally {
+      if (this.#waiter === waiter) this.#waiter = null;
+    }
+  }
+
+  toString(): string {
+    const parts = [`StreamReader`];
+    if (this.#bytes.length > 0) parts.push(`${this.#bytes.length} bytes`);
+    if (this.#isAtEof) parts.push("eof");
+    if (this.#limit !== DEFAULT_LIMIT) parts.push(`limit=${this.#limit}`);
+    if (this.#waiter !== null) parts.push("waited for");
+    if (this.#failure !== null) parts.push(`exception=${describe(this.#failure.error)}`);
+    if (this.#isPaused) parts.push("paused");
+    return `<${parts.join(" ")}>`;
+  }
+}
+
+inspectable(StreamReader);
+
+function iterate(read: () => Coroutine<Buffer>): CoroutineIterator<Buffer> {
+  return {
+    *anext() {
+      const value = yield* read();
+      return value.length === 0 ? { done: true, value: undefined } : { done: false, value };
+    },
+  };
+}
+
+/** Separators that were given before, as bytes: most programs have one or two. */
+const known: Map<string, Buffer> = new Map();
+
+function separatorsOf(given: Uint8Array | string | readonly (Uint8Array | string)[]): readonly Buffer[] {
+  const list = Array.isArray(given) ? given : [given];
+  if (list.length === 0) throw new RangeError("readuntil(separators): at least one separator is required");
+  return list.map(separatorOf);
+}
+
+function separatorOf(given: unknown): Buffer {
+  let bytes: Buffer | undefined;
+  if (typeof given === "string") {
+    bytes = known.get(given);
+    if (bytes === undefined) {
+      bytes = Buffer.from(given);
+      if (known.size < 100) known.set(given, bytes);
+    }
+  } else if (given instanceof Uint8Array) {
+    bytes = Buffer.isBuffer(given) ? given : Buffer.from(given.buffer, given.byteOffset, given.length);
+  } else {
+    throw new TypeError(`readuntil(separator): bytes or text are required, got ${describe(given)}`);
+  }
+  if (bytes.length === 0) throw new RangeError("readuntil(separator): the separator is empty");
+  return bytes;
+}

@@ -1,0 +1,100 @@
+/** StreamWriter: writes to a transport, and waits for it. CPython: `streams.StreamWriter`. */
+import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
+import { inspectable } from "@aioloop/loop/kernel";
+import type { Manager } from "@aioloop/tasks";
+import { shield } from "@aioloop/tasks";
+import type { StreamReader } from "./stream-reader.ts";
+import type { Transport } from "./transports.ts";
+
+/** What a writer needs of its protocol: StreamReaderProtocol, and others with flow control. */
+export interface Drainable {
+  /** @internal */
+  _drainHelper(): Coroutine<void>;
+  /** @internal */
+  readonly _closed: Future<void>;
+}
+
+export class StreamWriter implements Manager<StreamWriter> {
+  readonly #transport: Transport;
+  readonly #protocol: Drainable;
+  readonly #reader: StreamReader | null;
+
+  constructor(transport: Transport, protocol: Drainable, reader: StreamReader | null, _loop: BaseEventLoop) {
+    this.#transport = transport;
+    this.#protocol = protocol;
+    this.#reader = reader;
+  }
+
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  /** Sends bytes, or buffers them; never waits: `yield* writer.drain()` does. @throws TypeError for text. CPython: `StreamWriter.write`. */
+  write(data: Uint8Array): void {
+    this.#transport.write(data);
+  }
+
+  writelines(list: Iterable<Uint8Array>): void {
+    this.#transport.writelines(list);
+  }
+
+  /** No more will be written; the other side sees the end of the stream once what is buffered is sent. CPython: `StreamWriter.write_eof`. */
+  writeEof(): void {
+    this.#transport.writeEof();
+  }
+
+  canWriteEof(): boolean {
+    return this.#transport.canWriteEof();
+  }
+
+  /** Begins to close; what is buffered is sent. Wait for the end with `yield* writer.waitClosed()`. CPython: `StreamWriter.close`. */
+  close(): void {
+    this.#transport.close();
+  }
+
+  isClosing(): boolean {
+    return this.#transport.isClosing();
+  }
+
+  /** Until the connection is closed. @throws what broke it. CPython: `StreamWriter.wait_closed`. */
+  *waitClosed(): Coroutine<void> {
+    yield* shield(this.#protocol._closed);
+  }
+
+  getExtraInfo(name: string, otherwise: unknown = null): unknown {
+    return this.#transport.getExtraInfo(name, otherwise);
+  }
+
+  /**
+   * Waits while the transport's buffer is too full; to be called after writes. Below the high-water mark it does not give way.
+   * @throws what broke the connection. CPython: `StreamWriter.drain`.
+   */
+  *drain(): Coroutine<void> {
+    const error = this.#reader?.exception() ?? null;
+    if (error !== null) throw error;
+    // Lets connectionLost() come, without which a loop that writes and drains would never hear of it.
+    if (this.#transport.isClosing()) yield;
+    yield* this.#protocol._drainHelper();
+  }
+
+  *aenter(): Coroutine<this> {
+    return this;
+  }
+
+  /** Closes, and waits for the end; what broke the connection is not thrown here. */
+  *aexit(): Coroutine<void> {
+    this.close();
+    try {
+      yield* this.waitClosed();
+    } catch (error) {
+      if (this.#protocol._closed.done() && this.#protocol._closed.exception() === error) return;
+      throw error;
+    }
+  }
+
+  toString(): string {
+    return `<StreamWriter transport=${this.#transport}>`;
+  }
+}
+
+inspectable(StreamWriter);

@@ -1,0 +1,149 @@
+/**
+ * The protocol between a transport and a pair of StreamReader and StreamWriter. CPython: `streams`.
+ *
+ *      transport ──dataReceived──► StreamReaderProtocol ──feedData──► StreamReader ──read()──► coroutine
+ *      transport ◄──write()─────── StreamWriter ◄─────────────────────────────────── write() ── coroutine
+ *          └──pauseWriting, resumeWriting──► FlowControlMixin ◄────────────────────── drain() ── coroutine
+ */
+import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
+import { getEventLoop, iscoroutine, wrapFuture } from "@aioloop/loop";
+import { isThenable } from "@aioloop/loop/kernel";
+import { connectionReset } from "./exceptions.ts";
+import { Protocol } from "./protocols.ts";
+import type { StreamReader } from "./stream-reader.ts";
+import { StreamWriter } from "./stream-writer.ts";
+import type { Transport } from "./transports.ts";
+
+/** What `startServer` calls for each connection: a plain function, or one that gives a coroutine or a promise. */
+export type ClientConnected = (reader: StreamReader, writer: StreamWriter) => unknown;
+
+/** Lets coroutines wait while the transport's buffer is full. CPython: `streams.FlowControlMixin`. */
+export class FlowControlMixin extends Protocol {
+  protected readonly loop: BaseEventLoop;
+  #isPaused = false;
+  #isLost = false;
+  readonly #waiters: Set<Future<void>> = new Set();
+
+  constructor(loop: BaseEventLoop | null = null) {
+    super();
+    this.loop = loop ?? getEventLoop();
+  }
+
+  override pauseWriting(): void {
+    this.#isPaused = true;
+  }
+
+  override resumeWriting(): void {
+    this.#isPaused = false;
+    for (const waiter of this.#waiters) if (!waiter.done()) waiter.setResult();
+  }
+
+  override connectionLost(error: unknown): void {
+    this.#isLost = true;
+    if (!this.#isPaused) return;
+    for (const waiter of this.#waiters) {
+      if (waiter.done()) continue;
+      if (error === null) waiter.setResult();
+      else waiter.setException(error);
+    }
+  }
+
+  /** @internal CPython: `FlowControlMixin._drain_helper`. */
+  *_drainHelper(): Coroutine<void> {
+    if (this.#isLost) throw connectionReset("drain(): the connection is lost");
+    if (!this.#isPaused) return;
+    const waiter = this.loop.createFuture<void>("room in a transport's buffer");
+    this.#waiters.add(waiter);
+    try {
+      yield* waiter;
+    } finally {
+      this.#waiters.delete(waiter);
+    }
+  }
+}
+
+/** CPython: `streams.StreamReaderProtocol`. */
+export class StreamReaderProtocol extends FlowControlMixin {
+  #reader: StreamReader;
+  readonly #clientConnected: ClientConnected | null;
+  #transport: Transport | null = null;
+  #isOverTls = false;
+  readonly #closed: Future<void>;
+
+  constructor(
+    reader: StreamReader,
+    clientConnected: ClientConnected | null = null,
+    loop: BaseEventLoop | null = null,
+  ) {
+    super(loop);
+    this.#reader = reader;
+    this.#clientConnected = clientConnected;
+    this.#closed = this.loop.createFuture<void>("the end of a connection");
+  }
+
+  override connectionMade(transport: Transport): void {
+    this.#transport = transport;
+    this.#reader.setTransport(transport);
+    this.#isOverTls = transport.getExtraInfo("sslcontext", null) !== null;
+    if (this.#clientConnected === null) return;
+    const writer = new StreamWriter(transport, this, this.#reader, this.loop);
+    const handled = this.#clientConnected(this.#reader, writer);
+    if (iscoroutine(handled)) this.#watch(this.loop.createTask(handled) as Future<unknown>);
+    else if (isThenable(handled)) this.#watch(wrapFuture(handled, { loop: this.loop }));
+  }
+
+  /** What a handler throws is nobody else's to see: it is reported, and the connection closed. */
+  #watch(handler: Future<unknown>): void {
+    handler.addDoneCallback(() => {
+      const transport = this.#transport;
+      if (handler.cancelled()) {
+        transport?.close();
+        return;
+      }
+      const exception = handler.exception();
+      if (exception === null) return;
+      this.loop.callExceptionHandler({
+        message: "Unhandled exception in the handler of a connection (startServer)",
+        exception,
+        transport,
+      });
+      transport?.close();
+    });
+  }
+
+  /** @internal another transport has been put below: start-tls */
+  _replaceTransport(transport: Transport): void {
+    this.#transport = transport;
+    this.#isOverTls = transport.getExtraInfo("sslcontext", null) !== null;
+    this.#reader._replaceTransport(transport);
+  }
+
+  override dataReceived(data: Buffer): void {
+    this.#reader.feedData(data);
+  }
+
+  /** Keeps the side that writes open, which TLS cannot. */
+  override eofReceived(): boolean {
+    this.#reader.feedEof();
+    return !this.#isOverTls;
+  }
+
+  override connectionLost(error: unknown): void {
+    if (error === null) this.#reader.feedEof();
+    else this.#reader.setException(error);
+    if (!this.#closed.done()) {
+      if (error === null) this.#closed.setResult();
+      else {
+        this.#closed.setException(error);
+        this.#closed.exception(); // who waits for the end is told; nobody has to
+      }
+    }
+    super.connectionLost(error);
+    this.#transport = null;
+  }
+
+  /** @internal */
+  get _closed(): Future<void> {
+    return this.#closed;
+  }
+}
