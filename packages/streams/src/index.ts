@@ -1,5 +1,6 @@
 /** Bytes in and out, on Node: transports and protocols, connections, servers, streams. */
 export type { Address, AddressRecord, Family } from "./addresses.ts";
+export { DEVNULL, PIPE, type Redirection, STDOUT, type SubprocessOptions } from "./children.ts";
 export type { ConnectionOptions, ServerOptions } from "./connections.ts";
 export { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
 export { EventLoop } from "./node-events.ts";
@@ -19,9 +20,17 @@ export {
   SubprocessProtocol,
 } from "./protocols.ts";
 export { Server } from "./server.ts";
+export type { Signal } from "./signals.ts";
 export { StreamReader, type StreamReaderOptions } from "./stream-reader.ts";
 export { StreamWriter } from "./stream-writer.ts";
 export { type ClientConnected, FlowControlMixin, StreamReaderProtocol } from "./streams.ts";
+export {
+  createSubprocessExec,
+  createSubprocessShell,
+  Process,
+  type ProcessOptions,
+  SubprocessStreamProtocol,
+} from "./subprocess.ts";
 export {
   BaseTransport,
   type DatagramTransport,

@@ -1,16 +1,22 @@
 /** EventLoop: the host loop on Node, with connections and servers. CPython: `unix_events.SelectorEventLoop`. */
-import type { Coroutine } from "@aioloop/loop";
+import type { Callback, Coroutine } from "@aioloop/loop";
 import { wrapFuture } from "@aioloop/loop";
 import { HostEventLoop } from "@aioloop/tasks";
 import type { AddressRecord, Family } from "./addresses.ts";
 import { nameOf, resolve } from "./addresses.ts";
+import type { SubprocessOptions } from "./children.ts";
+import { subprocessExec, subprocessShell } from "./children.ts";
 import type { ConnectionOptions, ServerOptions } from "./connections.ts";
 import { createConnection, createServer, createUnixConnection, placesOf } from "./connections.ts";
-import type { StreamProtocol } from "./protocols.ts";
+import type { StreamProtocol, SubprocessProtocol } from "./protocols.ts";
 import type { Server } from "./server.ts";
-import type { Transport } from "./transports.ts";
+import type { Signal } from "./signals.ts";
+import { SignalHandlers } from "./signals.ts";
+import type { SubprocessTransport, Transport } from "./transports.ts";
 
 export class EventLoop extends HostEventLoop {
+  readonly #signals: SignalHandlers = new SignalHandlers(this);
+
   /**
    * Connects to a host by TCP; the protocol's connectionMade() has been called when it returns.
    * @throws Node's error with its code (ECONNREFUSED, ENOTFOUND, …). CPython: `BaseEventLoop.create_connection`.
@@ -52,6 +58,45 @@ export class EventLoop extends HostEventLoop {
     options: ServerOptions = {},
   ): Coroutine<Server> {
     return createServer(this, protocolFactory, [{ path }], options);
+  }
+
+  /** Starts a program with a protocol for its pipes. @throws Node's error with its code (ENOENT, …). CPython: `BaseEventLoop.subprocess_exec`. */
+  subprocessExec<P extends SubprocessProtocol>(
+    protocolFactory: () => P,
+    program: string,
+    args: readonly string[] = [],
+    options: SubprocessOptions = {},
+  ): Coroutine<[SubprocessTransport, P]> {
+    return subprocessExec(this, protocolFactory, program, args, options);
+  }
+
+  /** Runs a command line in the system's shell with a protocol for its pipes. CPython: `BaseEventLoop.subprocess_shell`. */
+  subprocessShell<P extends SubprocessProtocol>(
+    protocolFactory: () => P,
+    command: string,
+    options: SubprocessOptions = {},
+  ): Coroutine<[SubprocessTransport, P]> {
+    return subprocessShell(this, protocolFactory, command, options);
+  }
+
+  /**
+   * Calls `callback(...args)` in a turn of the loop when the signal comes, in place of what the loop called for it before. A handler
+   * keeps the process alive until it is removed, or the loop closed.
+   * @throws RuntimeError for a signal that cannot be caught, and outside the main thread. CPython: `add_signal_handler`.
+   */
+  addSignalHandler<A extends unknown[]>(signal: Signal, callback: Callback<A>, ...args: A): void {
+    this._checkClosed("addSignalHandler");
+    this.#signals.add(signal, callback, args);
+  }
+
+  /** True if there was a handler. CPython: `remove_signal_handler`. */
+  removeSignalHandler(signal: Signal): boolean {
+    return this.#signals.remove(signal);
+  }
+
+  override close(): void {
+    super.close();
+    this.#signals.close();
   }
 
   /** The addresses of a host. CPython: `BaseEventLoop.getaddrinfo`. */

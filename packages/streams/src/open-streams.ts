@@ -14,8 +14,8 @@ export interface LimitOption {
   limit?: number | undefined;
 }
 
-/** The running loop, which must be able to connect. */
-function loopFor(call: string): EventLoop {
+/** @internal The running loop, which must be able to connect. */
+export function loopFor(call: string): EventLoop {
   const loop = getRunningLoop();
   if (loop instanceof EventLoop) return loop;
   throw new RuntimeError(

@@ -7,8 +7,8 @@
  * called in turns only. Node buffers what cannot be sent at once, and `writableLength` is the size of that.
  */
 import type { Socket } from "node:net";
-import type { BaseEventLoop, Context, Future } from "@aioloop/loop";
-import { copyContext, logger } from "@aioloop/loop";
+import type { BaseEventLoop, Callback, Context, Future } from "@aioloop/loop";
+import { copyContext, Handle, logger } from "@aioloop/loop";
 import { inspectable, leavesLoop } from "@aioloop/loop/kernel";
 import type { StreamProtocol } from "./protocols.ts";
 import { isBuffered } from "./protocols.ts";
@@ -36,6 +36,15 @@ export interface SocketTransportOptions {
 export class SocketTransport extends FlowControl implements Transport {
   readonly #socket: Socket;
   readonly #context: Context = copyContext();
+  /** What is called in turns of the loop. */
+  readonly #on = {
+    begin: (): void => this.#begin(),
+    startReading: (): void => this.#startReading(),
+    deliver: (data: Buffer | null): void => this.#deliver(data),
+    resume: (): void => this.maybeResumeProtocol(),
+    error: (error: NodeJS.ErrnoException): void => this.#onError(error),
+    close: (): void => this.#onClose(),
+  };
   readonly #extra: ExtraInfo;
   readonly #server: Attachable | null;
   #protocol: StreamProtocol;
@@ -61,12 +70,12 @@ export class SocketTransport extends FlowControl implements Transport {
     this.#protocol = protocol;
     this.#server = options.server ?? null;
     this.#extra = { socket, ...addressesOf(socket), ...options.extra };
-    socket.on("error", (error) => this.#soon(this.#onError, error));
-    socket.on("close", () => this.#soon(this.#onClose, null));
+    socket.on("error", (error) => this.#soon(this.#on.error, error));
+    socket.on("close", () => this.#soon(this.#on.close, null));
     this.#server?._attach(this);
     const { waiter = null } = options;
-    this.#soon(this.#begin, null);
-    this.#soon(this.#startReading, null);
+    this.#soon(this.#on.begin, null);
+    this.#soon(this.#on.startReading, null);
     if (waiter !== null) {
       this.#soon(() => {
         if (!waiter.done()) waiter.setResult();
@@ -74,13 +83,14 @@ export class SocketTransport extends FlowControl implements Transport {
     }
   }
 
-  /** In a turn of the loop, in the context in which the transport was made. */
-  #soon<T>(callback: (value: T) => void, value: T): void {
-    if (this._loop.isClosed()) {
+  /** In a turn of the loop, in the context in which the transport was made. Made by hand, without a closure: this is each chunk's way. */
+  #soon(callback: (value: never) => void, value: unknown): void {
+    const loop = this._loop;
+    if (loop.isClosed()) {
       this.#socket.destroy();
       return;
     }
-    this._loop.callSoon({ callback: () => callback.call(this, value), context: this.#context });
+    loop._enqueue(new Handle(callback as Callback<unknown[]>, [value], loop, this.#context));
   }
 
   #begin(): void {
@@ -93,8 +103,8 @@ export class SocketTransport extends FlowControl implements Transport {
 
   #startReading(): void {
     if (this.#isClosing) return;
-    this.#socket.on("data", (data: Buffer) => this.#soon(this.#deliver, data));
-    this.#socket.on("end", () => this.#soon(this.#deliver, null));
+    this.#socket.on("data", (data: Buffer) => this.#soon(this.#on.deliver, data));
+    this.#socket.on("end", () => this.#soon(this.#on.deliver, null));
     if (this.#isPaused) this.#socket.pause();
   }
 
@@ -113,7 +123,7 @@ export class SocketTransport extends FlowControl implements Transport {
   resumeReading(): void {
     if (this.#isClosing || !this.#isPaused) return;
     this.#isPaused = false;
-    for (const held of this.#held.splice(0)) this.#soon(this.#deliver, held);
+    for (const held of this.#held.splice(0)) this.#soon(this.#on.deliver, held);
     this.#socket.resume();
   }
 
@@ -207,7 +217,7 @@ export class SocketTransport extends FlowControl implements Transport {
     this.#socket.write(NOTHING, () => {
       this.#isMarked = false;
       if (this.#isLost) return;
-      this.#soon(this.maybeResumeProtocol, undefined);
+      this.#soon(this.#on.resume, null);
       if (this.#socket.writableLength > 0 && !this.#hasWrittenEof && !this.#isClosing) this.#watchBuffer();
     });
   }

@@ -154,8 +154,9 @@ export class StreamReader implements CoroutineIterable<Buffer> {
    * then. CPython: `StreamReader.readuntil`.
    */
   *readuntil(separator: Uint8Array | string | readonly (Uint8Array | string)[] = NEWLINE): Coroutine<Buffer> {
-    const separators = separatorsOf(separator);
-    let longest = 0;
+    const only = Array.isArray(separator) ? null : separatorOf(separator);
+    const separators = only === null ? separatorsOf(separator as readonly unknown[]) : NONE;
+    let longest = only === null ? 0 : only.length;
     for (const one of separators) if (one.length > longest) longest = one.length;
     this.#check();
     let searched = 0;
@@ -163,6 +164,10 @@ export class StreamReader implements CoroutineIterable<Buffer> {
       let start = -1;
       let end = Number.POSITIVE_INFINITY;
       if (this.#bytes.length > 0) {
+        if (only !== null) {
+          start = this.#bytes.indexOf(only, searched);
+          end = start + only.length;
+        }
         for (const one of separators) {
           const found = this.#bytes.indexOf(one, searched);
           if (found < 0 || found + one.length >= end) continue;
@@ -273,10 +278,11 @@ function iterate(read: () => Coroutine<Buffer>): CoroutineIterator<Buffer> {
 /** Separators that were given before, as bytes: most programs have one or two. */
 const known: Map<string, Buffer> = new Map();
 
-function separatorsOf(given: Uint8Array | string | readonly (Uint8Array | string)[]): readonly Buffer[] {
-  const list = Array.isArray(given) ? given : [given];
-  if (list.length === 0) throw new RangeError("readuntil(separators): at least one separator is required");
-  return list.map(separatorOf);
+const NONE: readonly Buffer[] = [];
+
+function separatorsOf(given: readonly unknown[]): readonly Buffer[] {
+  if (given.length === 0) throw new RangeError("readuntil(separators): at least one separator is required");
+  return given.map(separatorOf);
 }
 
 function separatorOf(given: unknown): Buffer {

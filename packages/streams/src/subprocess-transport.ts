@@ -1,0 +1,188 @@
+/**
+ * The transport of a child process. CPython: `base_subprocess.BaseSubprocessTransport`.
+ *
+ *      spawned ── its pipes have their transports ──► connectionMade ─► pipeDataReceived*, pipeConnectionLost*, processExited
+ *                                                                      └─ all of them over ──► connectionLost
+ */
+import type { ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
+import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
+import { inspectable } from "@aioloop/loop/kernel";
+import type { SubprocessProtocol } from "./protocols.ts";
+import { Protocol } from "./protocols.ts";
+import type { Signal } from "./signals.ts";
+import { signalName, signalNumber } from "./signals.ts";
+import { SocketTransport } from "./socket-transport.ts";
+import type { AnyProtocol, SubprocessTransport } from "./transports.ts";
+import { BaseTransport } from "./transports.ts";
+
+/** A pipe of the child, as its transport sees it. */
+class PipeProtocol extends Protocol {
+  readonly #owner: ChildTransport;
+  readonly #fd: number;
+
+  constructor(owner: ChildTransport, fd: number) {
+    super();
+    this.#owner = owner;
+    this.#fd = fd;
+  }
+
+  override dataReceived(data: Buffer): void {
+    this.#owner._pipeDataReceived(this.#fd, data);
+  }
+
+  override connectionLost(error: unknown): void {
+    this.#owner._pipeConnectionLost(this.#fd, error);
+  }
+
+  override pauseWriting(): void {
+    this.#owner.getProtocol().pauseWriting();
+  }
+
+  override resumeWriting(): void {
+    this.#owner.getProtocol().resumeWriting();
+  }
+}
+
+export class ChildTransport extends BaseTransport implements SubprocessTransport {
+  readonly #loop: BaseEventLoop;
+  readonly #child: ChildProcess;
+  readonly #pid: number;
+  #protocol: SubprocessProtocol;
+  readonly #pipes: Map<number, SocketTransport> = new Map();
+  /** Pipes that are not closed yet. */
+  readonly #open: Set<number> = new Set();
+  /** Calls of the protocol that wait for its connectionMade(). */
+  #early: (() => void)[] | null = [];
+  #returncode: number | null = null;
+  #isClosing = false;
+  #isFinished = false;
+  #waiters: Future<number>[] = [];
+
+  /** `child` has been spawned. */
+  constructor(loop: BaseEventLoop, child: ChildProcess, protocol: SubprocessProtocol) {
+    super();
+    this.#loop = loop;
+    this.#child = child;
+    this.#pid = child.pid as number;
+    this.#protocol = protocol;
+    child.on("exit", (code, signal) => this.#onExit(code ?? -signalNumber(signal as string)));
+  }
+
+  /** @internal Gives the pipes their transports, and then tells the protocol. */
+  *_connect(): Coroutine<void> {
+    for (const [fd, pipe] of [this.#child.stdin, this.#child.stdout, this.#child.stderr].entries()) {
+      if (pipe === null) continue;
+      const waiter = this.#loop.createFuture<void>("a pipe of a child process");
+      this.#open.add(fd);
+      const options = { waiter, extra: { pipe } };
+      this.#pipes.set(
+        fd,
+        new SocketTransport(this.#loop, pipe as Socket, new PipeProtocol(this, fd), options),
+      );
+      yield* waiter;
+    }
+    this.#protocol.connectionMade(this);
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const call of early) this.#loop.callSoon(call);
+    this.#finishIfDone();
+  }
+
+  #call(call: () => void): void {
+    if (this.#loop.isClosed()) return;
+    if (this.#early !== null) this.#early.push(call);
+    else this.#loop.callSoon(call);
+  }
+
+  /** @internal */
+  _pipeDataReceived(fd: number, data: Buffer): void {
+    if (this.#early !== null) this.#early.push(() => this.#protocol.pipeDataReceived(fd, data));
+    else this.#protocol.pipeDataReceived(fd, data);
+  }
+
+  /** @internal */
+  _pipeConnectionLost(fd: number, error: unknown): void {
+    this.#open.delete(fd);
+    this.#call(() => this.#protocol.pipeConnectionLost(fd, error));
+    this.#finishIfDone();
+  }
+
+  #onExit(returncode: number): void {
+    this.#returncode = returncode;
+    this.#call(() => this.#protocol.processExited());
+    for (const waiter of this.#waiters.splice(0)) if (!waiter.done()) waiter.setResult(returncode);
+    this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (this.#isFinished || this.#early !== null || this.#returncode === null || this.#open.size > 0) return;
+    this.#isFinished = true;
+    this.#call(() => this.#protocol.connectionLost(null));
+  }
+
+  /** @internal Until the child has ended. CPython: `BaseSubprocessTransport._wait`, which since gh-119710 does not wait for the pipes. */
+  *_wait(): Coroutine<number> {
+    if (this.#returncode !== null) return this.#returncode;
+    const waiter = this.#loop.createFuture<number>(`the end of child process ${this.#pid}`);
+    this.#waiters.push(waiter);
+    return yield* waiter;
+  }
+
+  getPid(): number {
+    return this.#pid;
+  }
+
+  getReturncode(): number | null {
+    return this.#returncode;
+  }
+
+  getPipeTransport(fd: number): SocketTransport | null {
+    return this.#pipes.get(fd) ?? null;
+  }
+
+  /** A child that has ended is left alone. @throws RangeError for what is no signal. CPython: `SubprocessTransport.send_signal`. */
+  sendSignal(signal: Signal): void {
+    const name = signalName("sendSignal(signal)", signal);
+    if (this.#returncode === null) this.#child.kill(name);
+  }
+
+  terminate(): void {
+    this.sendSignal("SIGTERM");
+  }
+
+  kill(): void {
+    this.sendSignal("SIGKILL");
+  }
+
+  getExtraInfo(name: string, otherwise: unknown = null): unknown {
+    return name === "subprocess" ? this.#child : otherwise;
+  }
+
+  isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  /** Closes the pipes, and kills a child that still runs. CPython: `BaseSubprocessTransport.close`. */
+  close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    for (const pipe of this.#pipes.values()) pipe.close();
+    if (this.#returncode === null) this.kill();
+  }
+
+  setProtocol(protocol: AnyProtocol): void {
+    this.#protocol = protocol as SubprocessProtocol;
+  }
+
+  getProtocol(): SubprocessProtocol {
+    return this.#protocol;
+  }
+
+  override toString(): string {
+    const state = this.#returncode === null ? "running" : `returncode=${this.#returncode}`;
+    return `<ChildTransport pid=${this.#pid} ${state}>`;
+  }
+}
+
+inspectable(ChildTransport);
