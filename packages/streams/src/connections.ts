@@ -1,8 +1,9 @@
 /** Making connections and servers over TCP and Unix sockets. CPython: `create_connection`, `create_server` of `base_events.BaseEventLoop`. */
 import type { ListenOptions, Socket, TcpNetConnectOpts } from "node:net";
 import { connect, createServer as createNetServer } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
-import { ExceptionGroup, isCancelled, wrapFuture } from "@aioloop/loop";
+import { ExceptionGroup, isCancelled, logger, RuntimeError, wrapFuture } from "@aioloop/loop";
 import { describe } from "@aioloop/loop/kernel";
 import { staggeredRace } from "@aioloop/tasks";
 import type { AddressRecord, Family } from "./addresses.ts";
@@ -10,7 +11,10 @@ import { interleave, resolve } from "./addresses.ts";
 import type { StreamProtocol } from "./protocols.ts";
 import type { Listener } from "./server.ts";
 import { Server } from "./server.ts";
+import type { SocketTransportOptions } from "./socket-transport.ts";
 import { SocketTransport } from "./socket-transport.ts";
+import type { HandshakeOptions, TlsOptions } from "./tls.ts";
+import { secureClient, secureServer, tlsInfo } from "./tls.ts";
 import type { Transport } from "./transports.ts";
 
 export interface ConnectionOptions {
@@ -24,6 +28,12 @@ export interface ConnectionOptions {
   interleave?: number | undefined;
   /** Where all addresses fail, an ExceptionGroup of their errors. */
   allErrors?: boolean | undefined;
+  /** Speak TLS: true, or Node's options of a secure context. */
+  ssl?: TlsOptions | boolean | null | undefined;
+  /** The name that the server must prove; default: the host. */
+  serverHostname?: string | undefined;
+  /** Seconds for the TLS handshake. Default: 60. */
+  sslHandshakeTimeout?: number | undefined;
 }
 
 /** A socket that is connected. Cancelling destroys it. */
@@ -112,7 +122,15 @@ export function* createConnection<P extends StreamProtocol>(
   options: ConnectionOptions,
 ): Coroutine<[Transport, P]> {
   const socket = yield* openSocket(loop, host, port, options);
-  return yield* transportOver(loop, socket, protocolFactory);
+  const ssl = tlsOptionsOf(options.ssl);
+  if (ssl === null) return yield* transportOver(loop, socket, protocolFactory, {});
+  const serverHostname = options.serverHostname ?? host;
+  const secure = yield* secureClient(loop, socket, ssl, { ...options, serverHostname });
+  return yield* transportOver(loop, secure, protocolFactory, { isTls: true, extra: tlsInfo(secure, ssl) });
+}
+
+function tlsOptionsOf(ssl: TlsOptions | boolean | null | undefined): TlsOptions | null {
+  return ssl === true ? {} : ssl || null;
 }
 
 export function* createUnixConnection<P extends StreamProtocol>(
@@ -121,18 +139,18 @@ export function* createUnixConnection<P extends StreamProtocol>(
   path: string,
 ): Coroutine<[Transport, P]> {
   const socket = yield* connectSocket(loop, { path });
-  return yield* transportOver(loop, socket, protocolFactory, { peername: path });
+  return yield* transportOver(loop, socket, protocolFactory, { extra: { peername: path } });
 }
 
 function* transportOver<P extends StreamProtocol>(
   loop: BaseEventLoop,
   socket: Socket,
   protocolFactory: () => P,
-  extra: Record<string, unknown> = {},
+  options: SocketTransportOptions,
 ): Coroutine<[Transport, P]> {
   const protocol = protocolFactory();
   const waiter = loop.createFuture<void>("the start of a transport");
-  const transport = new SocketTransport(loop, socket, protocol, { waiter, extra });
+  const transport = new SocketTransport(loop, socket, protocol, { ...options, waiter });
   try {
     yield* waiter;
   } catch (error) {
@@ -142,6 +160,38 @@ function* transportOver<P extends StreamProtocol>(
   return [transport, protocol];
 }
 
+export interface StartTlsOptions extends HandshakeOptions {
+  /** This side is the server. */
+  serverSide?: boolean | undefined;
+}
+
+/** Puts TLS between a transport and its protocol; the transport is not to be used any more. */
+export function* startTls(
+  loop: BaseEventLoop,
+  transport: Transport,
+  protocol: StreamProtocol,
+  ssl: TlsOptions,
+  options: StartTlsOptions,
+): Coroutine<Transport> {
+  if (!(transport instanceof SocketTransport)) {
+    throw new TypeError(
+      `startTls(transport, …): the transport of a connection is required, got ${describe(transport)}`,
+    );
+  }
+  if (transport.isClosing()) throw new RuntimeError(`startTls(): ${transport} is closing`);
+  const server = transport._server;
+  const socket = transport._release();
+  const secure = yield* options.serverSide === true
+    ? secureServer(loop, socket, ssl, options)
+    : secureClient(loop, socket, ssl, options);
+  return new SocketTransport(loop, secure, protocol, {
+    isTls: true,
+    announces: false,
+    server,
+    extra: tlsInfo(secure, ssl),
+  });
+}
+
 export interface ServerOptions {
   /** Connections that wait to be accepted. Default: 100. */
   backlog?: number | undefined;
@@ -149,27 +199,48 @@ export interface ServerOptions {
   startServing?: boolean | undefined;
   /** Several processes may listen on the port. Node 22.12 or newer. */
   reusePort?: boolean | undefined;
+  /** Speak TLS: Node's options of a secure context, with `key` and `cert`. */
+  ssl?: TlsOptions | null | undefined;
+  /** Seconds for the TLS handshake. Default: 60. */
+  sslHandshakeTimeout?: number | undefined;
 }
 
 export function* createServer(
   loop: BaseEventLoop,
   protocolFactory: () => StreamProtocol,
   places: readonly ListenOptions[],
-  { backlog = 100, startServing = true, reusePort = false }: ServerOptions,
+  options: ServerOptions,
 ): Coroutine<Server> {
+  const { backlog = 100, startServing = true, reusePort = false, ssl = null } = options;
   if (reusePort && !supportsReusePort()) {
     throw new RangeError(
       `createServer({ reusePort }): Node ${process.version} cannot share a port; 22.12 and newer can. Take the cluster module, or one process`,
     );
   }
+  const accept = (socket: Socket, more: SocketTransportOptions) => {
+    try {
+      new SocketTransport(loop, socket, protocolFactory(), { ...more, server });
+    } catch (exception) {
+      socket.destroy();
+      loop.callExceptionHandler({ message: "Error in the protocol factory of a server", exception });
+    }
+  };
+  function* acceptSecure(socket: Socket, ssl: TlsOptions): Coroutine<void> {
+    let secure: TLSSocket;
+    try {
+      secure = yield* secureServer(loop, socket, ssl, options);
+    } catch (error) {
+      if (isCancelled(error)) throw error;
+      // Anybody can send anything to a port: no error of the program's.
+      if (loop.getDebug()) logger.debug(`a TLS handshake of a client failed: ${describe(error)}`);
+      return;
+    }
+    accept(secure, { isTls: true, extra: tlsInfo(secure, ssl) });
+  }
   const listeners: Listener[] = places.map((place) => {
     const listening = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      try {
-        new SocketTransport(loop, socket, protocolFactory(), { server });
-      } catch (exception) {
-        socket.destroy();
-        loop.callExceptionHandler({ message: "Error in the protocol factory of a server", exception });
-      }
+      if (ssl !== null) loop.createTask(acceptSecure(socket, ssl));
+      else accept(socket, {});
     });
     return {
       server: listening,

@@ -1,7 +1,7 @@
 /** Bytes in and out, on Node: transports and protocols, connections, servers, streams. */
 export type { Address, AddressRecord, Family } from "./addresses.ts";
 export { DEVNULL, PIPE, type Redirection, STDOUT, type SubprocessOptions } from "./children.ts";
-export type { ConnectionOptions, ServerOptions } from "./connections.ts";
+export type { ConnectionOptions, ServerOptions, StartTlsOptions } from "./connections.ts";
 export { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
 export { EventLoop } from "./node-events.ts";
 export {
@@ -31,6 +31,7 @@ export {
   type ProcessOptions,
   SubprocessStreamProtocol,
 } from "./subprocess.ts";
+export type { HandshakeOptions, TlsOptions } from "./tls.ts";
 export {
   BaseTransport,
   type DatagramTransport,

@@ -6,12 +6,13 @@ import type { AddressRecord, Family } from "./addresses.ts";
 import { nameOf, resolve } from "./addresses.ts";
 import type { SubprocessOptions } from "./children.ts";
 import { subprocessExec, subprocessShell } from "./children.ts";
-import type { ConnectionOptions, ServerOptions } from "./connections.ts";
-import { createConnection, createServer, createUnixConnection, placesOf } from "./connections.ts";
+import type { ConnectionOptions, ServerOptions, StartTlsOptions } from "./connections.ts";
+import { createConnection, createServer, createUnixConnection, placesOf, startTls } from "./connections.ts";
 import type { StreamProtocol, SubprocessProtocol } from "./protocols.ts";
 import type { Server } from "./server.ts";
 import type { Signal } from "./signals.ts";
 import { SignalHandlers } from "./signals.ts";
+import type { TlsOptions } from "./tls.ts";
 import type { SubprocessTransport, Transport } from "./transports.ts";
 
 export class EventLoop extends HostEventLoop {
@@ -58,6 +59,19 @@ export class EventLoop extends HostEventLoop {
     options: ServerOptions = {},
   ): Coroutine<Server> {
     return createServer(this, protocolFactory, [{ path }], options);
+  }
+
+  /**
+   * Puts TLS between a transport and its protocol, and gives the transport to use from then on.
+   * @throws what the handshake throws, after which the connection is closed. CPython: `BaseEventLoop.start_tls`.
+   */
+  startTls(
+    transport: Transport,
+    protocol: StreamProtocol,
+    ssl: TlsOptions = {},
+    options: StartTlsOptions = {},
+  ): Coroutine<Transport> {
+    return startTls(this, transport, protocol, ssl, options);
   }
 
   /** Starts a program with a protocol for its pipes. @throws Node's error with its code (ENOENT, …). CPython: `BaseEventLoop.subprocess_exec`. */

@@ -8,7 +8,7 @@
  */
 import type { Socket } from "node:net";
 import type { BaseEventLoop, Callback, Context, Future } from "@aioloop/loop";
-import { copyContext, Handle, logger } from "@aioloop/loop";
+import { copyContext, Handle, logger, RuntimeError } from "@aioloop/loop";
 import { inspectable, leavesLoop } from "@aioloop/loop/kernel";
 import type { StreamProtocol } from "./protocols.ts";
 import { isBuffered } from "./protocols.ts";
@@ -31,6 +31,10 @@ export interface SocketTransportOptions {
   waiter?: Future<void> | null;
   extra?: ExtraInfo;
   server?: Attachable | null;
+  /** Over TLS one side cannot be closed alone. */
+  isTls?: boolean;
+  /** False: the protocol has a transport already, in whose place this one is put. */
+  announces?: boolean;
 }
 
 export class SocketTransport extends FlowControl implements Transport {
@@ -47,6 +51,7 @@ export class SocketTransport extends FlowControl implements Transport {
   };
   readonly #extra: ExtraInfo;
   readonly #server: Attachable | null;
+  readonly #isTls: boolean;
   #protocol: StreamProtocol;
   #isClosing = false;
   #isPaused = false;
@@ -74,7 +79,8 @@ export class SocketTransport extends FlowControl implements Transport {
     socket.on("close", () => this.#soon(this.#on.close, null));
     this.#server?._attach(this);
     const { waiter = null } = options;
-    this.#soon(this.#on.begin, null);
+    this.#isTls = options.isTls === true;
+    if (options.announces !== false) this.#soon(this.#on.begin, null);
     this.#soon(this.#on.startReading, null);
     if (waiter !== null) {
       this.#soon(() => {
@@ -176,7 +182,7 @@ export class SocketTransport extends FlowControl implements Transport {
       this.#fatal(error, "Fatal error: protocol.eofReceived() call failed.");
       return;
     }
-    if (isKept !== true) this.close();
+    if (isKept !== true || this.#isTls) this.close();
   }
 
   // ---- writing
@@ -223,10 +229,15 @@ export class SocketTransport extends FlowControl implements Transport {
   }
 
   canWriteEof(): boolean {
-    return true;
+    return !this.#isTls;
   }
 
   writeEof(): void {
+    if (this.#isTls) {
+      throw new RuntimeError(
+        "writeEof(): TLS cannot close one side of a connection alone; see canWriteEof()",
+      );
+    }
     if (this.#isClosing || this.#hasWrittenEof) return;
     this.#hasWrittenEof = true;
     this.#socket.end();
@@ -279,6 +290,23 @@ export class SocketTransport extends FlowControl implements Transport {
     } finally {
       this.#server?._detach(this);
     }
+  }
+
+  /** @internal Gives the socket away, with what was not delivered yet; the protocol is told nothing. For start-tls. */
+  _release(): Socket {
+    const socket = this.#socket;
+    socket.pause();
+    for (const event of ["data", "end", "error", "close"]) socket.removeAllListeners(event);
+    for (const held of this.#held.splice(0).reverse()) if (held !== null) socket.unshift(held);
+    this.#isLost = true;
+    this.#isClosing = true;
+    this.#server?._detach(this);
+    return socket;
+  }
+
+  /** @internal */
+  get _server(): Attachable | null {
+    return this.#server;
   }
 
   // ---- what it is

@@ -1,9 +1,11 @@
 /** StreamWriter: writes to a transport, and waits for it. CPython: `streams.StreamWriter`. */
 import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
+import { RuntimeError } from "@aioloop/loop";
 import { inspectable } from "@aioloop/loop/kernel";
 import type { Manager } from "@aioloop/tasks";
 import { shield } from "@aioloop/tasks";
 import type { StreamReader } from "./stream-reader.ts";
+import type { HandshakeOptions, TlsOptions } from "./tls.ts";
 import type { Transport } from "./transports.ts";
 
 /** What a writer needs of its protocol: StreamReaderProtocol, and others with flow control. */
@@ -12,10 +14,12 @@ export interface Drainable {
   _drainHelper(): Coroutine<void>;
   /** @internal */
   readonly _closed: Future<void>;
+  /** @internal */
+  _startTls?(transport: Transport, ssl: TlsOptions, options: HandshakeOptions): Coroutine<Transport>;
 }
 
 export class StreamWriter implements Manager<StreamWriter> {
-  readonly #transport: Transport;
+  #transport: Transport;
   readonly #protocol: Drainable;
   readonly #reader: StreamReader | null;
 
@@ -75,6 +79,17 @@ export class StreamWriter implements Manager<StreamWriter> {
     // Lets connectionLost() come, without which a loop that writes and drains would never hear of it.
     if (this.#transport.isClosing()) yield;
     yield* this.#protocol._drainHelper();
+  }
+
+  /**
+   * Goes on over TLS: sends what is buffered, and shakes hands.
+   * @throws what the handshake throws, after which the connection is closed. CPython: `StreamWriter.start_tls`.
+   */
+  *startTls(ssl: TlsOptions = {}, options: HandshakeOptions = {}): Coroutine<void> {
+    const replace = this.#protocol._startTls;
+    if (replace === undefined) throw new RuntimeError(`startTls(): ${this.#transport} is no connection`);
+    yield* this.drain();
+    this.#transport = yield* replace.call(this.#protocol, this.#transport, ssl, options);
   }
 
   *aenter(): Coroutine<this> {

@@ -8,10 +8,12 @@
 import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
 import { getEventLoop, iscoroutine, wrapFuture } from "@aioloop/loop";
 import { isThenable } from "@aioloop/loop/kernel";
+import { startTls } from "./connections.ts";
 import { connectionReset } from "./exceptions.ts";
 import { Protocol } from "./protocols.ts";
 import type { StreamReader } from "./stream-reader.ts";
 import { StreamWriter } from "./stream-writer.ts";
+import type { HandshakeOptions, TlsOptions } from "./tls.ts";
 import type { Transport } from "./transports.ts";
 
 /** What `startServer` calls for each connection: a plain function, or one that gives a coroutine or a promise. */
@@ -111,11 +113,14 @@ export class StreamReaderProtocol extends FlowControlMixin {
     });
   }
 
-  /** @internal another transport has been put below: start-tls */
-  _replaceTransport(transport: Transport): void {
-    this.#transport = transport;
-    this.#isOverTls = transport.getExtraInfo("sslcontext", null) !== null;
-    this.#reader._replaceTransport(transport);
+  /** @internal Puts another transport below. */
+  *_startTls(transport: Transport, ssl: TlsOptions, options: HandshakeOptions): Coroutine<Transport> {
+    const serverSide = this.#clientConnected !== null;
+    const secure = yield* startTls(this.loop, transport, this, ssl, { ...options, serverSide });
+    this.#transport = secure;
+    this.#isOverTls = true;
+    this.#reader._replaceTransport(secure);
+    return secure;
   }
 
   override dataReceived(data: Buffer): void {

@@ -1,0 +1,115 @@
+/** TLS over a socket that is connected. CPython: `sslproto`, `start_tls` of `base_events.BaseEventLoop`. The protocol itself is Node's. */
+import type { Socket } from "node:net";
+import type { ConnectionOptions, SecureContextOptions, TLSSocket } from "node:tls";
+import { connect, createSecureContext, TLSSocket as ServerSocket } from "node:tls";
+import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
+import { TimeoutError } from "@aioloop/loop";
+
+/** Seconds. CPython: `constants.SSL_HANDSHAKE_TIMEOUT`. */
+const HANDSHAKE_TIMEOUT = 60;
+
+/** Node's options of a secure context and of a connection; see `tls.connect` and `tls.createServer`. */
+export interface TlsOptions extends SecureContextOptions {
+  /** Client: refuse a server that cannot prove who it is. Server, with requestCert: refuse such a client. Default: true. */
+  rejectUnauthorized?: boolean | undefined;
+  /** Server: ask for the client's certificate. */
+  requestCert?: boolean | undefined;
+  /** Protocols to agree on, by name. */
+  ALPNProtocols?: string[] | undefined;
+}
+
+export interface HandshakeOptions {
+  /** The name that the server must prove, and is asked for. */
+  serverHostname?: string | undefined;
+  /** Seconds for the handshake. Default: 60. */
+  sslHandshakeTimeout?: number | undefined;
+}
+
+/** As client. @throws Node's error with its code: CERT_HAS_EXPIRED, DEPTH_ZERO_SELF_SIGNED_CERT, ERR_TLS_CERT_ALTNAME_INVALID, … */
+export function* secureClient(
+  loop: BaseEventLoop,
+  socket: Socket,
+  ssl: TlsOptions,
+  { serverHostname, sslHandshakeTimeout = HANDSHAKE_TIMEOUT }: HandshakeOptions,
+): Coroutine<TLSSocket> {
+  const secure = connect({
+    ...ssl,
+    socket,
+    allowHalfOpen: true,
+    ...(serverHostname !== undefined && { servername: serverHostname, host: serverHostname }),
+  } as ConnectionOptions);
+  return yield* handshake(loop, secure, "secureConnect", sslHandshakeTimeout);
+}
+
+/** As server. */
+export function* secureServer(
+  loop: BaseEventLoop,
+  socket: Socket,
+  ssl: TlsOptions,
+  { sslHandshakeTimeout = HANDSHAKE_TIMEOUT }: HandshakeOptions,
+): Coroutine<TLSSocket> {
+  const secure = new ServerSocket(socket, {
+    ...ssl,
+    isServer: true,
+    secureContext: contextOf(ssl),
+  });
+  return yield* handshake(loop, secure, "secure", sslHandshakeTimeout);
+}
+
+/** A context is dear: made once for the same options. */
+const contexts: WeakMap<TlsOptions, ReturnType<typeof createSecureContext>> = new WeakMap();
+
+function contextOf(ssl: TlsOptions): ReturnType<typeof createSecureContext> {
+  let context = contexts.get(ssl);
+  if (context === undefined) contexts.set(ssl, (context = createSecureContext(ssl)));
+  return context;
+}
+
+function* handshake(
+  loop: BaseEventLoop,
+  secure: TLSSocket,
+  event: "secureConnect" | "secure",
+  timeout: number,
+): Coroutine<TLSSocket> {
+  const done = loop.createFuture<void>("a TLS handshake");
+  const fail = (error: unknown) => {
+    if (!done.done()) done.setException(error);
+  };
+  const onError = (error: Error) => fail(error);
+  const onClose = () =>
+    fail(
+      Object.assign(new Error("the connection was closed in the middle of the TLS handshake"), {
+        code: "ECONNRESET",
+      }),
+    );
+  secure.on("error", onError);
+  secure.on("close", onClose);
+  secure.once(event, () => {
+    if (!done.done()) done.setResult();
+  });
+  const timer = loop.callLater(timeout, () =>
+    fail(new TimeoutError(`the TLS handshake took longer than ${timeout} seconds`)),
+  );
+  try {
+    yield* done;
+  } catch (error) {
+    secure.on("error", () => {}); // of a socket that is gone
+    secure.destroy();
+    throw error;
+  } finally {
+    timer.cancel();
+    secure.off("close", onClose);
+  }
+  secure.off("error", onError);
+  return secure;
+}
+
+/** What `getExtraInfo` knows of a connection over TLS. */
+export function tlsInfo(secure: TLSSocket, ssl: TlsOptions): Record<string, unknown> {
+  return {
+    sslcontext: ssl,
+    ssl_object: secure,
+    peercert: secure.getPeerCertificate(),
+    cipher: secure.getCipher(),
+  };
+}
