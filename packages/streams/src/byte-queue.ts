@@ -7,6 +7,9 @@
 const SMALL = 256;
 const GATHERING = 4096;
 
+/** In the place of a chunk that was taken: it is the reader's alone from then on. */
+const GONE = Buffer.alloc(0);
+
 export class ByteQueue {
   /** The number of bytes. */
   length = 0;
@@ -79,6 +82,7 @@ export class ByteQueue {
       return;
     }
     if (this.#offset < (this.#chunks[this.#first] as Buffer).length) return;
+    this.#chunks[this.#first] = GONE;
     this.#first += 1;
     this.#offset = 0;
     if (this.#first > 64 && this.#first * 2 > this.#chunks.length) {

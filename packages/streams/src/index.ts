@@ -2,8 +2,10 @@
 export type { Address, AddressRecord, Family } from "./addresses.ts";
 export { DEVNULL, PIPE, type Redirection, STDOUT, type SubprocessOptions } from "./children.ts";
 export type { ConnectionOptions, ServerOptions, StartTlsOptions } from "./connections.ts";
+export type { DatagramOptions } from "./datagrams.ts";
 export { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
 export { EventLoop } from "./node-events.ts";
+export { writerTo } from "./node-streams.ts";
 export {
   type LimitOption,
   openConnection,

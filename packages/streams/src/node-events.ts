@@ -1,4 +1,5 @@
 /** EventLoop: the host loop on Node, with connections and servers. CPython: `unix_events.SelectorEventLoop`. */
+import type { Readable, Writable } from "node:stream";
 import type { Callback, Coroutine } from "@aioloop/loop";
 import { wrapFuture } from "@aioloop/loop";
 import { HostEventLoop } from "@aioloop/tasks";
@@ -8,12 +9,27 @@ import type { SubprocessOptions } from "./children.ts";
 import { subprocessExec, subprocessShell } from "./children.ts";
 import type { ConnectionOptions, ServerOptions, StartTlsOptions } from "./connections.ts";
 import { createConnection, createServer, createUnixConnection, placesOf, startTls } from "./connections.ts";
-import type { StreamProtocol, SubprocessProtocol } from "./protocols.ts";
+import type { DatagramOptions } from "./datagrams.ts";
+import { createDatagramEndpoint } from "./datagrams.ts";
+import { connectReadPipe, connectWritePipe } from "./pipes.ts";
+import type {
+  BaseProtocol,
+  DatagramProtocol,
+  Protocol,
+  StreamProtocol,
+  SubprocessProtocol,
+} from "./protocols.ts";
 import type { Server } from "./server.ts";
 import type { Signal } from "./signals.ts";
 import { SignalHandlers } from "./signals.ts";
 import type { TlsOptions } from "./tls.ts";
-import type { SubprocessTransport, Transport } from "./transports.ts";
+import type {
+  DatagramTransport,
+  ReadTransport,
+  SubprocessTransport,
+  Transport,
+  WriteTransport,
+} from "./transports.ts";
 
 export class EventLoop extends HostEventLoop {
   readonly #signals: SignalHandlers = new SignalHandlers(this);
@@ -59,6 +75,30 @@ export class EventLoop extends HostEventLoop {
     options: ServerOptions = {},
   ): Coroutine<Server> {
     return createServer(this, protocolFactory, [{ path }], options);
+  }
+
+  /** Reads a Readable of Node's with a protocol. CPython: `BaseEventLoop.connect_read_pipe`. */
+  connectReadPipe<P extends Protocol>(
+    protocolFactory: () => P,
+    pipe: Readable,
+  ): Coroutine<[ReadTransport, P]> {
+    return connectReadPipe(this, protocolFactory, pipe);
+  }
+
+  /** Writes to a Writable of Node's with a protocol. CPython: `BaseEventLoop.connect_write_pipe`. */
+  connectWritePipe<P extends BaseProtocol>(
+    protocolFactory: () => P,
+    pipe: Writable,
+  ): Coroutine<[WriteTransport, P]> {
+    return connectWritePipe(this, protocolFactory, pipe);
+  }
+
+  /** Datagrams over UDP: bound to `localAddr`, or with `remoteAddr` as the only partner. CPython: `BaseEventLoop.create_datagram_endpoint`. */
+  createDatagramEndpoint<P extends DatagramProtocol>(
+    protocolFactory: () => P,
+    options: DatagramOptions = {},
+  ): Coroutine<[DatagramTransport, P]> {
+    return createDatagramEndpoint(this, protocolFactory, options);
   }
 
   /**

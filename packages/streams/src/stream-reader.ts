@@ -5,6 +5,7 @@
  * Differences: bytes are kept as they came (byte-queue.ts) and given as views where they can be; what is read may share memory with
  * nothing but other bytes of the stream, and is the reader's to keep.
  */
+import type { Readable } from "node:stream";
 import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
 import { getEventLoop, RuntimeError } from "@aioloop/loop";
 import { describe, inspectable } from "@aioloop/loop/kernel";
@@ -18,6 +19,12 @@ export const DEFAULT_LIMIT: number = 64 * 1024;
 
 const NEWLINE = Buffer.from("\n");
 const NOTHING = Buffer.alloc(0);
+
+/** Who brings the bytes, as a reader needs it. */
+interface Pausable {
+  pauseReading(): unknown;
+  resumeReading(): unknown;
+}
 
 export interface StreamReaderOptions {
   /** Bytes; default 64 KiB. */
@@ -33,7 +40,7 @@ export class StreamReader implements CoroutineIterable<Buffer> {
   #isAtEof = false;
   #waiter: Future<void> | null = null;
   #failure: { error: unknown } | null = null;
-  #transport: ReadTransport | null = null;
+  #transport: Pausable | null = null;
   #isPaused = false;
 
   /** @throws RangeError unless limit is greater than 0 */
@@ -43,6 +50,24 @@ export class StreamReader implements CoroutineIterable<Buffer> {
     }
     this.#limit = limit;
     this.#loop = loop ?? getEventLoop();
+  }
+
+  /**
+   * Reads a Readable of Node's, which is to be read by nobody else: a file, process.stdin, what a library gives. What breaks it the
+   * reads throw.
+   */
+  static fromReadable(readable: Readable, options: StreamReaderOptions = {}): StreamReader {
+    const reader = new StreamReader(options);
+    const feed = (data: Buffer | string) => {
+      if (!reader.#isAtEof) reader.feedData(typeof data === "string" ? Buffer.from(data) : data);
+    };
+    readable.on("data", feed);
+    readable.on("end", () => reader.feedEof());
+    readable.on("close", () => reader.feedEof()); // also without an end: it was destroyed
+    readable.on("error", (error) => reader.setException(error));
+    reader.#transport = { pauseReading: () => readable.pause(), resumeReading: () => readable.resume() };
+    if (readable.readableEnded || readable.destroyed) reader.feedEof();
+    return reader;
   }
 
   // ---- for protocols
@@ -114,14 +139,15 @@ export class StreamReader implements CoroutineIterable<Buffer> {
    * @throws RuntimeError while another coroutine reads; what setException() was given. CPython: `StreamReader.read`.
    */
   *read(n = -1): Coroutine<Buffer> {
+    checkWhole("read", n);
     this.#check();
     if (n === 0) return NOTHING;
     if (n < 0) {
-      const parts: Buffer[] = [];
+      const all = new ByteQueue();
       for (;;) {
         const block = yield* this.read(this.#limit);
-        if (block.length === 0) return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-        parts.push(block);
+        if (block.length === 0) return all.take(all.length);
+        all.push(block);
       }
     }
     if (this.#bytes.length === 0 && !this.#isAtEof) yield* this.#waitForData("read");
@@ -207,7 +233,8 @@ export class StreamReader implements CoroutineIterable<Buffer> {
    * @throws IncompleteReadError at the end of the stream, with what had come; RangeError for a negative n. CPython: `StreamReader.readexactly`.
    */
   *readexactly(n: number): Coroutine<Buffer> {
-    if (!(n >= 0)) throw new RangeError(`readexactly(n): n must be 0 bytes or more, got ${n}`);
+    checkWhole("readexactly", n);
+    if (n < 0) throw new RangeError(`readexactly(n): n must be 0 bytes or more, got ${n}`);
     this.#check();
     while (this.#bytes.length < n) {
       if (this.#isAtEof) throw new IncompleteReadError(this.#bytes.take(this.#bytes.length), n);
@@ -266,6 +293,11 @@ export class StreamReader implements CoroutineIterable<Buffer> {
 
 inspectable(StreamReader);
 
+function checkWhole(operation: string, n: number): void {
+  if (Number.isInteger(n) || n === Number.POSITIVE_INFINITY) return;
+  throw new RangeError(`${operation}(n): n must be a whole number of bytes, got ${describe(n)}`);
+}
+
 function iterate(read: () => Coroutine<Buffer>): CoroutineIterator<Buffer> {
   return {
     *anext() {
@@ -282,7 +314,8 @@ const NONE: readonly Buffer[] = [];
 
 function separatorsOf(given: readonly unknown[]): readonly Buffer[] {
   if (given.length === 0) throw new RangeError("readuntil(separators): at least one separator is required");
-  return given.map(separatorOf);
+  // Of two that end at the same byte the shorter one counts.
+  return given.map(separatorOf).sort((a, b) => a.length - b.length);
 }
 
 function separatorOf(given: unknown): Buffer {

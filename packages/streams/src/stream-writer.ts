@@ -3,7 +3,7 @@ import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
 import { RuntimeError } from "@aioloop/loop";
 import { inspectable } from "@aioloop/loop/kernel";
 import type { Manager } from "@aioloop/tasks";
-import { shield } from "@aioloop/tasks";
+import { wait } from "@aioloop/tasks";
 import type { StreamReader } from "./stream-reader.ts";
 import type { HandshakeOptions, TlsOptions } from "./tls.ts";
 import type { Transport } from "./transports.ts";
@@ -62,7 +62,9 @@ export class StreamWriter implements Manager<StreamWriter> {
 
   /** Until the connection is closed. @throws what broke it. CPython: `StreamWriter.wait_closed`. */
   *waitClosed(): Coroutine<void> {
-    yield* shield(this.#protocol._closed);
+    const closed = this.#protocol._closed;
+    yield* wait([closed]);
+    closed.result();
   }
 
   getExtraInfo(name: string, otherwise: unknown = null): unknown {

@@ -90,16 +90,16 @@ export class StreamReaderProtocol extends FlowControlMixin {
     if (this.#clientConnected === null) return;
     const writer = new StreamWriter(transport, this, this.#reader, this.loop);
     const handled = this.#clientConnected(this.#reader, writer);
-    if (iscoroutine(handled)) this.#watch(this.loop.createTask(handled) as Future<unknown>);
-    else if (isThenable(handled)) this.#watch(wrapFuture(handled, { loop: this.loop }));
+    if (iscoroutine(handled)) this.#watch(this.loop.createTask(handled) as Future<unknown>, transport);
+    else if (isThenable(handled)) this.#watch(wrapFuture(handled, { loop: this.loop }), transport);
   }
 
   /** What a handler throws is nobody else's to see: it is reported, and the connection closed. */
-  #watch(handler: Future<unknown>): void {
+  #watch(handler: Future<unknown>, first: Transport): void {
     handler.addDoneCallback(() => {
-      const transport = this.#transport;
+      const transport = this.#transport ?? first; // there may be another by now, or none
       if (handler.cancelled()) {
-        transport?.close();
+        transport.close();
         return;
       }
       const exception = handler.exception();
@@ -109,7 +109,7 @@ export class StreamReaderProtocol extends FlowControlMixin {
         exception,
         transport,
       });
-      transport?.close();
+      transport.close();
     });
   }
 
