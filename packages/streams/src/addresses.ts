@@ -17,7 +17,15 @@ export interface AddressRecord {
 /** All addresses of a host, in the system's order. @throws Node's error, code ENOTFOUND, where there is none */
 export async function resolve(host: string, port: number, family: Family): Promise<AddressRecord[]> {
   const found: LookupAddress[] = await lookup(host, { all: true, family, verbatim: true });
-  return found.map(({ address, family }) => ({ family: family as 4 | 6, host: address, port }));
+  // An address that is none of this family comes back all the same.
+  const fitting = found.filter((one) => family === 0 || one.family === family);
+  if (fitting.length === 0) {
+    throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}: no IPv${family} address`), {
+      code: "ENOTFOUND",
+      hostname: host,
+    });
+  }
+  return fitting.map(({ address, family }) => ({ family: family as 4 | 6, host: address, port }));
 }
 
 /** The names of a host and of a service. */

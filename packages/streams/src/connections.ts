@@ -78,6 +78,7 @@ export function* openSocket(
   port: number,
   options: ConnectionOptions,
 ): Coroutine<Socket> {
+  checkPort("createConnection(…, host, port)", port);
   const { family = 0, happyEyeballsDelay = null, allErrors = false } = options;
   const resolved = yield* wrapFuture(resolve(host, port, family), { loop });
   const first = options.interleave ?? (happyEyeballsDelay === null ? 0 : 1);
@@ -148,7 +149,13 @@ function* transportOver<P extends StreamProtocol>(
   protocolFactory: () => P,
   options: SocketTransportOptions,
 ): Coroutine<[Transport, P]> {
-  const protocol = protocolFactory();
+  let protocol: P;
+  try {
+    protocol = protocolFactory();
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
   const waiter = loop.createFuture<void>("the start of a transport");
   const transport = new SocketTransport(loop, socket, protocol, { ...options, waiter });
   try {
@@ -275,8 +282,15 @@ function supportsReusePort(): boolean {
   return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
 }
 
+/** Node would throw only once it has made a handle. */
+function checkPort(call: string, port: number): void {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return;
+  throw new RangeError(`${call}: port must be a whole number from 0 to 65535, got ${describe(port)}`);
+}
+
 /** Where to listen: null or "" stands for all interfaces. */
 export function placesOf(host: string | readonly string[] | null, port: number): ListenOptions[] {
+  checkPort("createServer(…, host, port)", port);
   if (host === null || host === "") return [{ port }];
   const hosts = typeof host === "string" ? [host] : [...new Set(host)];
   return hosts.map((one) => ({ host: one, port }));
