@@ -36,8 +36,8 @@ const namesIn = (folder: string) =>
     .filter((file) => file.endsWith(".ts"))
     .map((file) => folder + file.slice(0, -".ts".length));
 const names = ["", "by-hand/"].flatMap(namesIn);
-// Threads and processes know no virtual time: executors.realtime.test.ts runs these.
-const all = [...names, ...namesIn("executors/")];
+// Threads, processes and sockets know no virtual time: executors.realtime.test.ts and streams.realtime.test.ts run these.
+const all = [...names, ...["executors/", "streams/"].flatMap(namesIn)];
 const isTour = (name: string) => name === "tour";
 
 test.each(names.filter((name) => !isTour(name)))("%s prints its recorded output", async (name) => {

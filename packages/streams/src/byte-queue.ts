@@ -93,8 +93,18 @@ export class ByteQueue {
 
   /** Where `pattern` begins, at `from` or after it; -1 if it is not there. */
   indexOf(pattern: Buffer, from: number): number {
+    let i = this.#first;
     let start = -this.#offset; // of the chunk, counted from the first byte there is
-    for (let i = this.#first; i < this.#chunks.length; i++) {
+    if (from > this.length / 2) {
+      // Who has looked at most of it already does not walk over that again.
+      i = this.#chunks.length - 1;
+      start = this.length - (this.#chunks[i] as Buffer).length;
+      while (start > from && i > this.#first) {
+        i -= 1;
+        start -= (this.#chunks[i] as Buffer).length;
+      }
+    }
+    for (; i < this.#chunks.length; i++) {
       const chunk = this.#chunks[i] as Buffer;
       const end = start + chunk.length;
       if (end > from) {

@@ -91,6 +91,19 @@ function spawnedAs(
   return () => spawn(command, [...args], spawnOptions);
 }
 
+const childrenOf: WeakMap<BaseEventLoop, Set<ChildTransport>> = new WeakMap();
+
+function runningOf(loop: BaseEventLoop): Set<ChildTransport> {
+  let running = childrenOf.get(loop);
+  if (running === undefined) childrenOf.set(loop, (running = new Set()));
+  return running;
+}
+
+/** What a loop that is closed does with its children: nobody can hear of them any more. CPython: `BaseSubprocessTransport.__del__`. */
+export function closeChildren(loop: BaseEventLoop): void {
+  for (const child of childrenOf.get(loop) ?? []) child.close();
+}
+
 function* start<P extends SubprocessProtocol>(
   loop: BaseEventLoop,
   protocolFactory: () => P,
@@ -100,14 +113,14 @@ function* start<P extends SubprocessProtocol>(
   const child = makeChild();
   const spawned = loop.createFuture<void>("the start of a child process");
   child.on("error", (error) => {
-    if (!spawned.done()) spawned.setException(error);
+    if (!spawned.done() && !loop.isClosed()) spawned.setException(error);
   });
   child.on("spawn", () => {
-    if (!spawned.done()) spawned.setResult();
+    if (!spawned.done() && !loop.isClosed()) spawned.setResult();
   });
   let transport: ChildTransport | null = null;
   try {
-    if (child.pid !== undefined) transport = new ChildTransport(loop, child, protocol);
+    if (child.pid !== undefined) transport = new ChildTransport(loop, child, protocol, runningOf(loop));
     yield* spawned;
     yield* (transport as ChildTransport)._connect();
   } catch (error) {

@@ -3,7 +3,7 @@ import type { ListenOptions, Socket, TcpNetConnectOpts } from "node:net";
 import { connect, createServer as createNetServer } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
-import { ExceptionGroup, isCancelled, logger, RuntimeError, wrapFuture } from "@aioloop/loop";
+import { copyContext, ExceptionGroup, isCancelled, logger, RuntimeError, wrapFuture } from "@aioloop/loop";
 import { describe } from "@aioloop/loop/kernel";
 import { staggeredRace } from "@aioloop/tasks";
 import type { AddressRecord, Family } from "./addresses.ts";
@@ -58,8 +58,7 @@ function* connectSocket(
     socket.destroy();
     throw error;
   }
-  socket.off("error", onError);
-  return socket;
+  return socket; // its listener stays: a reset before its transport listens is no uncaught error
 }
 
 function optionsFor(record: AddressRecord, { localAddr }: ConnectionOptions): TcpNetConnectOpts {
@@ -83,7 +82,15 @@ export function* openSocket(
   const resolved = yield* wrapFuture(resolve(host, port, family), { loop });
   const first = options.interleave ?? (happyEyeballsDelay === null ? 0 : 1);
   const records = first > 0 ? interleave(resolved, first) : resolved;
-  const attempts = records.map((record) => () => connectSocket(loop, optionsFor(record, options)));
+  const opened: Socket[] = [];
+  const attempts = records.map(
+    (record) =>
+      function* attempt() {
+        const socket = yield* connectSocket(loop, optionsFor(record, options));
+        opened.push(socket);
+        return socket;
+      },
+  );
   let errors: unknown[];
   if (happyEyeballsDelay === null) {
     errors = [];
@@ -96,9 +103,14 @@ export function* openSocket(
       }
     }
   } else {
-    const [socket, , failures] = yield* staggeredRace(attempts, happyEyeballsDelay, { loop });
-    if (socket !== null && socket !== undefined) return socket as Socket;
-    errors = failures.filter((failure) => failure !== null);
+    try {
+      const [socket, , failures] = yield* staggeredRace(attempts, happyEyeballsDelay, { loop });
+      if (socket !== null && socket !== undefined) return socket as Socket;
+      errors = failures.filter((failure) => failure !== null);
+    } catch (error) {
+      for (const socket of opened) socket.destroy(); // cancelled after one had connected
+      throw error;
+    }
   }
   throw failureOf(host, port, errors, allErrors);
 }
@@ -244,10 +256,17 @@ export function* createServer(
     }
     accept(secure, { isTls: true, extra: tlsInfo(secure, ssl) });
   }
+  const begin = (socket: Socket) => {
+    if (ssl !== null) loop.createTask(acceptSecure(socket, ssl));
+    else accept(socket, {});
+  };
+  // In a turn of the loop, and in the context of who made the server.
+  const context = copyContext();
   const listeners: Listener[] = places.map((place) => {
     const listening = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      if (ssl !== null) loop.createTask(acceptSecure(socket, ssl));
-      else accept(socket, {});
+      socket.on("error", () => {}); // until its transport listens
+      if (loop.isClosed()) socket.destroy();
+      else loop.callSoon({ callback: begin, context }, socket);
     });
     return {
       server: listening,

@@ -6,7 +6,7 @@ import { HostEventLoop } from "@aioloop/tasks";
 import type { AddressRecord, Family } from "./addresses.ts";
 import { nameOf, resolve } from "./addresses.ts";
 import type { SubprocessOptions } from "./children.ts";
-import { subprocessExec, subprocessShell } from "./children.ts";
+import { closeChildren, subprocessExec, subprocessShell } from "./children.ts";
 import type { ConnectionOptions, ServerOptions, StartTlsOptions } from "./connections.ts";
 import { createConnection, createServer, createUnixConnection, placesOf, startTls } from "./connections.ts";
 import type { DatagramOptions } from "./datagrams.ts";
@@ -151,6 +151,7 @@ export class EventLoop extends HostEventLoop {
   override close(): void {
     super.close();
     this.#signals.close();
+    closeChildren(this);
   }
 
   /** The addresses of a host. CPython: `BaseEventLoop.getaddrinfo`. */

@@ -60,7 +60,12 @@ export class Server implements Manager<Server>, Attachable {
       throw new RuntimeError(`startServing(): ${this} is closed; make a new server`);
     if (this.#isServing) return;
     this.#isServing = true;
-    for (const listener of this.#listeners) yield* wrapFuture(listener.listen(), { loop: this.#loop });
+    try {
+      for (const listener of this.#listeners) yield* wrapFuture(listener.listen(), { loop: this.#loop });
+    } catch (error) {
+      this.#isServing = false;
+      throw error;
+    }
   }
 
   /**
@@ -96,7 +101,10 @@ export class Server implements Manager<Server>, Attachable {
     if (listeners === null) return;
     this.#listeners = null;
     this.#isServing = false;
-    for (const { server } of listeners) if (server.listening) server.close();
+    for (const { server } of listeners) {
+      if (server.listening) server.close();
+      else server.once("listening", () => server.close()); // it may be about to listen
+    }
     const forever = this.#forever;
     if (forever !== null && !forever.done()) forever.cancel();
     if (this.#clients.size === 0) this.#wake();

@@ -10,6 +10,7 @@ import type { Socket } from "node:net";
 import type { BaseEventLoop, Callback, Context, Future } from "@aioloop/loop";
 import { copyContext, Handle, logger, RuntimeError } from "@aioloop/loop";
 import { inspectable, leavesLoop } from "@aioloop/loop/kernel";
+import { brokenPipe } from "./exceptions.ts";
 import type { StreamProtocol } from "./protocols.ts";
 import { isBuffered } from "./protocols.ts";
 import type { AnyProtocol, ExtraInfo, Transport } from "./transports.ts";
@@ -43,8 +44,8 @@ export class SocketTransport extends FlowControl implements Transport {
   /** What is called in turns of the loop. */
   readonly #on = {
     begin: (): void => this.#begin(),
-    startReading: (): void => this.#startReading(),
     deliver: (data: Buffer | null): void => this.#deliver(data),
+    giveHeld: (): void => this.#giveHeld(),
     resume: (): void => this.maybeResumeProtocol(),
     error: (error: NodeJS.ErrnoException): void => this.#onError(error),
     close: (): void => this.#onClose(),
@@ -77,15 +78,23 @@ export class SocketTransport extends FlowControl implements Transport {
     this.#extra = { socket, ...addressesOf(socket), ...options.extra };
     socket.on("error", (error) => this.#soon(this.#on.error, error));
     socket.on("close", () => this.#soon(this.#on.close, null));
+    // At once, since Node throws away what comes while nobody listens; deliver() is called after begin().
+    socket.on("data", (data: Buffer) => this.#soon(this.#on.deliver, data));
+    socket.on("end", () => this.#soon(this.#on.deliver, null));
+    socket.once("finish", () => this.#soon(this.#on.resume, null));
     this.#server?._attach(this);
     const { waiter = null } = options;
     this.#isTls = options.isTls === true;
     if (options.announces !== false) this.#soon(this.#on.begin, null);
-    this.#soon(this.#on.startReading, null);
     if (waiter !== null) {
       this.#soon(() => {
         if (!waiter.done()) waiter.setResult();
       }, null);
+    }
+    if (socket.closed) {
+      // It was reset before anybody listened.
+      this.#failure = socket.errored;
+      this.#soon(this.#on.close, null);
     }
   }
 
@@ -107,13 +116,6 @@ export class SocketTransport extends FlowControl implements Transport {
     }
   }
 
-  #startReading(): void {
-    if (this.#isClosing) return;
-    this.#socket.on("data", (data: Buffer) => this.#soon(this.#on.deliver, data));
-    this.#socket.on("end", () => this.#soon(this.#on.deliver, null));
-    if (this.#isPaused) this.#socket.pause();
-  }
-
   // ---- reading
 
   isReading(): boolean {
@@ -129,15 +131,28 @@ export class SocketTransport extends FlowControl implements Transport {
   resumeReading(): void {
     if (this.#isClosing || !this.#isPaused) return;
     this.#isPaused = false;
-    for (const held of this.#held.splice(0)) this.#soon(this.#on.deliver, held);
+    if (this.#held.length > 0) this.#soon(this.#on.giveHeld, null);
     this.#socket.resume();
   }
 
   /** Bytes, or null for the end. */
   #deliver(data: Buffer | null): void {
     if (this.#isClosing) return;
-    if (this.#isPaused) this.#held.push(data);
-    else if (data === null) this.#deliverEof();
+    // Behind what is held, also when reading goes on: in the order in which it came.
+    if (this.#isPaused || this.#held.length > 0) {
+      this.#held.push(data);
+      if (this.#isPaused) this.#socket.pause(); // Node resumes the pipes of a child that has ended
+    } else this.#give(data);
+  }
+
+  #giveHeld(): void {
+    while (!this.#isPaused && !this.#isClosing && this.#held.length > 0) {
+      this.#give(this.#held.shift() as Buffer | null);
+    }
+  }
+
+  #give(data: Buffer | null): void {
+    if (data === null) this.#deliverEof();
     else this.#deliverData(data);
   }
 
@@ -220,8 +235,13 @@ export class SocketTransport extends FlowControl implements Transport {
     this.maybePauseProtocol();
     if (this.#isMarked) return;
     this.#isMarked = true;
-    this.#socket.write(NOTHING, () => {
+    this.#socket.write(NOTHING, (error) => {
       this.#isMarked = false;
+      if (error != null) {
+        // Not all was sent: connectionLost() says so, and not resumeWriting(). A child that ends has its stdin closed without an error.
+        if (!this.#isClosing) this.#failure ??= brokenPipe("the other side has closed the connection");
+        return;
+      }
       if (this.#isLost) return;
       this.#soon(this.#on.resume, null);
       if (this.#socket.writableLength > 0 && !this.#hasWrittenEof && !this.#isClosing) this.#watchBuffer();
@@ -267,6 +287,7 @@ export class SocketTransport extends FlowControl implements Transport {
     this.#isClosing = true;
     this.#held = [];
     this.#socket.destroy();
+    this.#soon(this.#on.close, null); // Node's own event takes some turns
   }
 
   #onError(error: NodeJS.ErrnoException): void {

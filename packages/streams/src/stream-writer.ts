@@ -98,9 +98,13 @@ export class StreamWriter implements Manager<StreamWriter> {
     return this;
   }
 
-  /** Closes, and waits for the end; what broke the connection is not thrown here. */
-  *aexit(): Coroutine<void> {
-    this.close();
+  /**
+   * Closes, and waits for the end; after a block that failed or was cancelled at once, without what is buffered: a peer that does not
+   * read would hold it for ever. What broke the connection is not thrown here.
+   */
+  *aexit(failure: { error: unknown } | null): Coroutine<void> {
+    if (failure === null) this.close();
+    else this.#transport.abort();
     try {
       yield* this.waitClosed();
     } catch (error) {

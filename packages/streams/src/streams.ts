@@ -7,7 +7,7 @@
  */
 import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
 import { getEventLoop, iscoroutine, wrapFuture } from "@aioloop/loop";
-import { isThenable } from "@aioloop/loop/kernel";
+import { Failed, isThenable } from "@aioloop/loop/kernel";
 import { startTls } from "./connections.ts";
 import { connectionReset } from "./exceptions.ts";
 import { Protocol } from "./protocols.ts";
@@ -102,8 +102,8 @@ export class StreamReaderProtocol extends FlowControlMixin {
         transport.close();
         return;
       }
+      if (handler._state !== Failed) return; // not by its exception, which may be null
       const exception = handler.exception();
-      if (exception === null) return;
       this.loop.callExceptionHandler({
         message: "Unhandled exception in the handler of a connection (startServer)",
         exception,

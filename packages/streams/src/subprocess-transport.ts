@@ -50,6 +50,9 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
   readonly #pid: number;
   #protocol: SubprocessProtocol;
   readonly #pipes: Map<number, SocketTransport> = new Map();
+  /** Those of the loop that run. */
+  readonly #children: Set<ChildTransport>;
+  readonly #connecting: Future<void>[] = [];
   /** Pipes that are not closed yet. */
   readonly #open: Set<number> = new Set();
   /** Calls of the protocol that wait for its connectionMade(). */
@@ -60,32 +63,37 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
   #waiters: Future<number>[] = [];
 
   /** `child` has been spawned. */
-  constructor(loop: BaseEventLoop, child: ChildProcess, protocol: SubprocessProtocol) {
+  constructor(
+    loop: BaseEventLoop,
+    child: ChildProcess,
+    protocol: SubprocessProtocol,
+    children: Set<ChildTransport>,
+  ) {
     super();
+    this.#children = children;
+    children.add(this);
     this.#loop = loop;
     this.#child = child;
     this.#pid = child.pid as number;
     this.#protocol = protocol;
+    for (const [fd, pipe] of [child.stdin, child.stdout, child.stderr].entries()) {
+      if (pipe === null) continue;
+      const waiter = loop.createFuture<void>("a pipe of a child process");
+      const options = { waiter, extra: { pipe } };
+      this.#open.add(fd);
+      this.#pipes.set(fd, new SocketTransport(loop, pipe as Socket, new PipeProtocol(this, fd), options));
+      this.#connecting.push(waiter);
+    }
     child.on("exit", (code, signal) => this.#onExit(code ?? -signalNumber(signal as string)));
   }
 
   /** @internal Gives the pipes their transports, and then tells the protocol. */
   *_connect(): Coroutine<void> {
-    for (const [fd, pipe] of [this.#child.stdin, this.#child.stdout, this.#child.stderr].entries()) {
-      if (pipe === null) continue;
-      const waiter = this.#loop.createFuture<void>("a pipe of a child process");
-      this.#open.add(fd);
-      const options = { waiter, extra: { pipe } };
-      this.#pipes.set(
-        fd,
-        new SocketTransport(this.#loop, pipe as Socket, new PipeProtocol(this, fd), options),
-      );
-      yield* waiter;
-    }
+    for (const waiter of this.#connecting) yield* waiter;
     this.#protocol.connectionMade(this);
     const early = this.#early ?? [];
     this.#early = null;
-    for (const call of early) this.#loop.callSoon(call);
+    for (const call of early) call();
     this.#finishIfDone();
   }
 
@@ -111,6 +119,8 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
   #onExit(returncode: number): void {
     this.#returncode = returncode;
     this.#call(() => this.#protocol.processExited());
+    this.#children.delete(this);
+    if (this.#loop.isClosed()) return;
     for (const waiter of this.#waiters.splice(0)) if (!waiter.done()) waiter.setResult(returncode);
     this.#finishIfDone();
   }

@@ -147,7 +147,8 @@ export class Process {
       this.#readAll(this.stderr),
     ]);
     yield* this.wait();
-    return [stdout, stderr];
+    this.#read.clear();
+    return [stdout && Buffer.concat(stdout), stderr && Buffer.concat(stderr)];
   }
 
   *#feed(input: Uint8Array | null): Coroutine<void> {
@@ -165,7 +166,7 @@ export class Process {
     stdin.close();
   }
 
-  *#readAll(reader: StreamReader | null): Coroutine<Buffer | null> {
+  *#readAll(reader: StreamReader | null): Coroutine<Buffer[] | null> {
     if (reader === null) return null;
     let parts = this.#read.get(reader);
     if (parts === undefined) this.#read.set(reader, (parts = []));
@@ -174,8 +175,7 @@ export class Process {
       if (block.length === 0) break;
       parts.push(block);
     }
-    this.#read.delete(reader);
-    return Buffer.concat(parts);
+    return parts;
   }
 
   toString(): string {
