@@ -95,7 +95,7 @@ export class ByteQueue {
   indexOf(pattern: Buffer, from: number): number {
     let i = this.#first;
     let start = -this.#offset; // of the chunk, counted from the first byte there is
-    if (from > this.length / 2) {
+    if (from > this.length / 2 && this.#chunks.length > 0) {
       // Who has looked at most of it already does not walk over that again.
       i = this.#chunks.length - 1;
       start = this.length - (this.#chunks[i] as Buffer).length;

@@ -150,7 +150,7 @@ export class StreamReader implements CoroutineIterable<Buffer> {
         all.push(block);
       }
     }
-    if (this.#bytes.length === 0 && !this.#isAtEof) yield* this.#waitForData("read");
+    while (this.#bytes.length === 0 && !this.#isAtEof) yield* this.#waitForData("read");
     const data = this.#bytes.take(Math.min(n, this.#bytes.length));
     this.#maybeResume();
     return data;
