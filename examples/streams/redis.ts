@@ -43,9 +43,9 @@ class Redis implements Manager<Redis> {
     return this;
   }
 
-  *aexit(): Coroutine<void> {
+  *aexit(failure: { error: unknown } | null): Coroutine<void> {
     if (this.#receiving !== null) yield* cancelAndWait(this.#receiving);
-    yield* this.#writer.aexit();
+    yield* this.#writer.aexit(failure);
   }
 
   /** Sends a command. The future has its answer, or the server's ReplyError. */

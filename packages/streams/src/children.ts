@@ -1,6 +1,8 @@
 /** Starting child processes. CPython: `subprocess_exec`, `subprocess_shell` of `base_events.BaseEventLoop`. */
 import type { ChildProcess, SpawnOptions, StdioOptions } from "node:child_process";
 import { spawn } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join, resolve } from "node:path";
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
 import { describe } from "@aioloop/loop/kernel";
 import type { SubprocessProtocol } from "./protocols.ts";
@@ -30,17 +32,58 @@ export interface SubprocessOptions {
 
 const NAMES = ["stdin", "stdout", "stderr"] as const;
 
-function stdioOf(call: string, options: SubprocessOptions): StdioOptions {
+function stdioOf(call: string, options: SubprocessOptions, otherwise: Redirection): StdioOptions {
   return NAMES.map((name) => {
-    const given = options[name] ?? null;
+    const given = options[name] === undefined ? otherwise : options[name];
     if (given === PIPE) return "pipe";
     if (given === DEVNULL) return "ignore";
     if (given === null) return "inherit";
-    if (typeof given === "number" && given >= 0) return given;
-    if (given === STDOUT && name === "stderr") return "pipe"; // the shell joins it to stdout
+    if (typeof given === "number" && Number.isInteger(given) && given >= 0) return given;
+    if (given === STDOUT && name === "stderr") return "ignore"; // the shell joins it to stdout
     throw new RangeError(
       `${call}: ${name} must be PIPE, DEVNULL, a file descriptor or null${name === "stderr" ? ", or STDOUT" : ""}, got ${describe(given)}`,
     );
+  });
+}
+
+/** Keywords of CPython's that make no sense for bytes. */
+const TEXTUAL = ["text", "encoding", "errors", "universalNewlines", "bufsize"] as const;
+
+function checkOptions(call: string, options: object): void {
+  for (const name of TEXTUAL) {
+    if ((options as Record<string, unknown>)[name]) {
+      throw new RangeError(
+        `${call}: ${name} cannot be set: streams are bytes. Write String(yield* reader.read())`,
+      );
+    }
+  }
+}
+
+function checkText(call: string, what: string, text: unknown): void {
+  if (typeof text === "string" && !text.includes("\0")) return;
+  throw new TypeError(`${call}: ${what} must be a string without a zero byte, got ${describe(text)}`);
+}
+
+/** The shell in between would say it in its output. @throws Node's error as of spawn */
+function checkExecutable(
+  program: string,
+  { cwd = "", env = process.env as Record<string, string> }: SubprocessOptions,
+): void {
+  const isPath = program.includes("/");
+  const folders = isPath ? [cwd] : (env["PATH"] ?? "").split(delimiter);
+  let code = "ENOENT";
+  for (const folder of folders) {
+    try {
+      accessSync(isPath ? resolve(folder, program) : join(folder, program), constants.X_OK);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EACCES") code = "EACCES";
+    }
+  }
+  throw Object.assign(new Error(`spawn ${program} ${code}`), {
+    code,
+    syscall: `spawn ${program}`,
+    path: program,
   });
 }
 
@@ -54,10 +97,16 @@ export function* subprocessExec<P extends SubprocessProtocol>(
   args: readonly string[],
   options: SubprocessOptions,
 ): Coroutine<[ChildTransport, P]> {
-  if (typeof program !== "string" || !args.every((arg) => typeof arg === "string")) {
-    throw new TypeError(`subprocessExec(…, program, args): program and arguments must be strings`);
+  const call = "subprocessExec(…, program, args)";
+  checkText(call, "the program", program);
+  if (program === "") throw new TypeError(`${call}: the name of the program is empty`);
+  if (!Array.isArray(args)) {
+    throw new TypeError(`${call}: args must be an array of strings, got ${describe(args)}: write ["-l"]`);
   }
+  for (const arg of args) checkText(call, "an argument", arg);
+  checkOptions(call, options);
   const isJoined = options.stderr === STDOUT;
+  if (isJoined) checkExecutable(program, options);
   const [command, all] = isJoined ? ["/bin/sh", ["-c", JOINED, program, ...args]] : [program, args];
   return yield* start(loop, protocolFactory, spawnedAs(command, all, "subprocessExec()", options, false));
 }
@@ -71,6 +120,8 @@ export function* subprocessShell<P extends SubprocessProtocol>(
   if (typeof command !== "string") {
     throw new TypeError(`subprocessShell(…, command): a command line is required, got ${describe(command)}`);
   }
+  checkText("subprocessShell(…, command)", "the command line", command);
+  checkOptions("subprocessShell(…, command)", options);
   const whole = options.stderr === STDOUT ? `exec 2>&1; ${command}` : command;
   return yield* start(loop, protocolFactory, spawnedAs(whole, [], "subprocessShell()", options, true));
 }
@@ -82,8 +133,7 @@ function spawnedAs(
   options: SubprocessOptions,
   shell: boolean,
 ): () => ChildProcess {
-  const stdio = stdioOf(call, options);
-  if (options.stderr === STDOUT) (stdio as unknown[])[2] = "ignore";
+  const stdio = stdioOf(call, options, PIPE);
   const { cwd, env, startNewSession = false } = options;
   const spawnOptions: SpawnOptions = { stdio, shell, detached: startNewSession, windowsHide: true };
   if (cwd !== undefined) spawnOptions.cwd = cwd;

@@ -198,11 +198,31 @@ export function* startTls(
     );
   }
   if (transport.isClosing()) throw new RuntimeError(`startTls(): ${transport} is closing`);
+  const mustProve = options.serverSide !== true && ssl.rejectUnauthorized !== false;
+  if (mustProve && options.serverHostname === undefined) {
+    throw new RangeError(
+      "startTls(): a client must say which name the server has to prove, { serverHostname }; or prove none, { rejectUnauthorized: false }",
+    );
+  }
+  transport.pauseReading();
+  try {
+    yield; // what has come, and waits for its turn, is held then
+  } catch (error) {
+    transport.abort();
+    throw error;
+  }
+  if (transport.isClosing()) throw new RuntimeError(`startTls(): ${transport} is closing`);
   const server = transport._server;
   const socket = transport._release();
-  const secure = yield* options.serverSide === true
-    ? secureServer(loop, socket, ssl, options)
-    : secureClient(loop, socket, ssl, options);
+  let secure: TLSSocket;
+  try {
+    secure = yield* options.serverSide === true
+      ? secureServer(loop, socket, ssl, options)
+      : secureClient(loop, socket, ssl, options);
+  } catch (error) {
+    loop.callSoon(() => protocol.connectionLost(isCancelled(error) ? null : error));
+    throw error;
+  }
   return new SocketTransport(loop, secure, protocol, {
     isTls: true,
     announces: false,

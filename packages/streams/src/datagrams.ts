@@ -34,7 +34,6 @@ export class UdpTransport extends FlowControl implements DatagramTransport {
   readonly #remote: { readonly host: string; readonly port: number } | null;
   #isClosing = false;
   #isLost = false;
-  #failure: unknown = null;
   #buffered = 0;
   #lostWrites = 0;
 
@@ -63,19 +62,15 @@ export class UdpTransport extends FlowControl implements DatagramTransport {
     try {
       this.#protocol.datagramReceived(data, { host: from.address, port: from.port });
     } catch (exception) {
-      this.#fatal(exception, "Fatal error: protocol.datagramReceived() call failed.");
+      if (leavesLoop(exception)) throw exception;
+      // One bad datagram does not end a server.
+      const message = "protocol.datagramReceived() failed";
+      this._loop.callExceptionHandler({ message, exception, transport: this, protocol: this.#protocol });
     }
   }
 
   #errorReceived(error: unknown): void {
     if (!this.#isClosing) this.#protocol.errorReceived(error);
-  }
-
-  #fatal(exception: unknown, message: string): void {
-    if (leavesLoop(exception)) throw exception;
-    this._loop.callExceptionHandler({ message, exception, transport: this, protocol: this.#protocol });
-    this.#failure ??= exception;
-    this.abort();
   }
 
   /** @throws TypeError for what is no bytes, RangeError for another address than the remote one */
@@ -90,7 +85,6 @@ export class UdpTransport extends FlowControl implements DatagramTransport {
       return;
     }
     const size = data.length + HEADER;
-    this.#buffered += size;
     const sent = (error: Error | null) => {
       this.#buffered -= size;
       if (this.#isLost) return;
@@ -102,6 +96,7 @@ export class UdpTransport extends FlowControl implements DatagramTransport {
     };
     if (to === null) this.#socket.send(data, sent);
     else this.#socket.send(data, to.port, to.host, sent);
+    this.#buffered += size; // not for what Node refuses at once
     this.maybePauseProtocol();
   }
 
@@ -151,7 +146,7 @@ export class UdpTransport extends FlowControl implements DatagramTransport {
   #onClose(): void {
     if (this.#isLost) return;
     this.#isLost = true;
-    this.#protocol.connectionLost(this.#failure);
+    this.#protocol.connectionLost(null);
   }
 
   getExtraInfo(name: string, otherwise: unknown = null): unknown {
@@ -188,17 +183,18 @@ export function* createDatagramEndpoint<P extends DatagramProtocol>(
   const family = options.family ?? remote?.family ?? local?.family ?? 4;
   const socketOptions: SocketOptions = { type: family === 4 ? "udp4" : "udp6", reuseAddr };
   const socket = createSocket(socketOptions);
+  let protocol: P;
   try {
     yield* event(loop, socket, (done) =>
       local === null ? socket.bind(0, done) : socket.bind(local.port, local.host, done),
     );
     if (remote !== null) yield* event(loop, socket, (done) => socket.connect(remote.port, remote.host, done));
     if (allowBroadcast) socket.setBroadcast(true);
+    protocol = protocolFactory();
   } catch (error) {
     socket.close();
     throw error;
   }
-  const protocol = protocolFactory();
   const transport = new UdpTransport(loop, socket, protocol, remote);
   yield; // connectionMade() comes first
   return [transport, protocol];

@@ -9,7 +9,7 @@ import { describe, inspectable, leavesLoop } from "@aioloop/loop/kernel";
 import { brokenPipe } from "./exceptions.ts";
 import type { BaseProtocol, Protocol } from "./protocols.ts";
 import type { AnyProtocol, ReadTransport, WriteTransport } from "./transports.ts";
-import { BaseTransport, checkBytes, FlowControl, refuseWrite } from "./transports.ts";
+import { BaseTransport, checkBytes, FlowControl } from "./transports.ts";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -47,6 +47,7 @@ export class ReadPipeTransport extends BaseTransport implements ReadTransport {
     readable.on("close", end); // also without an end: it was destroyed
     readable.on("error", (error) => this.#soon(() => this.#lose(error)));
     if (this.#isPaused) readable.pause();
+    else readable.resume(); // somebody may have paused it before
     if (readable.readableEnded || readable.destroyed) end();
   }
 
@@ -165,8 +166,7 @@ export class WritePipeTransport extends FlowControl implements WriteTransport {
 
   write(data: Uint8Array): void {
     checkBytes("write(data)", data);
-    if (this.#isClosing && !this.#isLost) refuseWrite();
-    if (data.length === 0 || this.#isLost) return;
+    if (data.length === 0 || this.#isClosing) return;
     this.#writable.write(data);
     if (this.#writable.writableLength > 0) this.#watchBuffer();
   }

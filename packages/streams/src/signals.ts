@@ -4,6 +4,7 @@ import { isMainThread } from "node:worker_threads";
 import type { BaseEventLoop, Callback } from "@aioloop/loop";
 import { copyContext, RuntimeError } from "@aioloop/loop";
 import { describe, isGeneratorFunction } from "@aioloop/loop/kernel";
+import { iscoroutinefunction } from "@aioloop/tasks";
 
 /** A signal by its name, or by its number. */
 export type Signal = NodeJS.Signals | number;
@@ -50,7 +51,7 @@ export class SignalHandlers {
     if (typeof callback !== "function") {
       throw new TypeError(`${call}: callback must be a function, got ${describe(callback)}`);
     }
-    if (isGeneratorFunction(callback)) {
+    if (isGeneratorFunction(callback) || iscoroutinefunction(callback)) {
       throw new TypeError(
         `${call}: ${describe(callback)} is a coroutine function, and calling it runs nothing. Write () => void createTask(${describe(callback)}())`,
       );

@@ -62,6 +62,7 @@ export class SocketTransport extends FlowControl implements Transport {
   #failure: unknown = null;
   /** What came before the protocol's pauseReading() was known below: bytes, null for the end of the stream. */
   #held: (Buffer | null)[] = [];
+  #isClosedBelow = false;
   /** An empty write is under way, whose end tells that what was before it has been sent. */
   #isMarked = false;
 
@@ -149,6 +150,7 @@ export class SocketTransport extends FlowControl implements Transport {
     while (!this.#isPaused && !this.#isClosing && this.#held.length > 0) {
       this.#give(this.#held.shift() as Buffer | null);
     }
+    if (this.#isClosedBelow && this.#held.length === 0) this.#onClose();
   }
 
   #give(data: Buffer | null): void {
@@ -304,6 +306,10 @@ export class SocketTransport extends FlowControl implements Transport {
 
   #onClose(): void {
     if (this.#isLost) return;
+    if (!this.#isClosing && this.#failure === null && this.#held.length > 0) {
+      this.#isClosedBelow = true; // the protocol has paused, and gets what came before first
+      return;
+    }
     this.#isLost = true;
     this.#isClosing = true;
     try {

@@ -62,10 +62,12 @@ export class StreamReader implements CoroutineIterable<Buffer> {
       if (!reader.#isAtEof) reader.feedData(typeof data === "string" ? Buffer.from(data) : data);
     };
     readable.on("data", feed);
+    readable.resume(); // somebody may have paused it before
     readable.on("end", () => reader.feedEof());
     readable.on("close", () => reader.feedEof()); // also without an end: it was destroyed
     readable.on("error", (error) => reader.setException(error));
     reader.#transport = { pauseReading: () => readable.pause(), resumeReading: () => readable.resume() };
+    if (readable.errored !== null) reader.setException(readable.errored);
     if (readable.readableEnded || readable.destroyed) reader.feedEof();
     return reader;
   }

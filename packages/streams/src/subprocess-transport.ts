@@ -112,7 +112,8 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
   /** @internal */
   _pipeConnectionLost(fd: number, error: unknown): void {
     this.#open.delete(fd);
-    this.#call(() => this.#protocol.pipeConnectionLost(fd, error));
+    if (this.#early !== null) this.#early.push(() => this.#protocol.pipeConnectionLost(fd, error));
+    else this.#protocol.pipeConnectionLost(fd, error); // a turn later a drain() would not know yet
     this.#finishIfDone();
   }
 

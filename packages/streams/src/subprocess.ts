@@ -190,6 +190,11 @@ export interface ProcessOptions extends SubprocessOptions {
   limit?: number | undefined;
 }
 
+/** What is not redirected is this process's own, where the methods of the loop make pipes. As in CPython. */
+function own(options: SubprocessOptions): SubprocessOptions {
+  return { stdin: null, stdout: null, stderr: null, ...options };
+}
+
 /**
  * Starts a program. @throws Node's error with its code (ENOENT, EACCES) where it cannot be started.
  * CPython: `asyncio.create_subprocess_exec`.
@@ -201,7 +206,7 @@ export function* createSubprocessExec(
 ): Coroutine<Process> {
   const loop = loopFor("createSubprocessExec()");
   const make = () => new SubprocessStreamProtocol(limit, loop);
-  const [transport, protocol] = yield* loop.subprocessExec(make, program, args, options);
+  const [transport, protocol] = yield* loop.subprocessExec(make, program, args, own(options));
   return new Process(transport as ChildTransport, protocol, options.startNewSession === true);
 }
 
@@ -212,6 +217,6 @@ export function* createSubprocessShell(
 ): Coroutine<Process> {
   const loop = loopFor("createSubprocessShell()");
   const make = () => new SubprocessStreamProtocol(limit, loop);
-  const [transport, protocol] = yield* loop.subprocessShell(make, command, options);
+  const [transport, protocol] = yield* loop.subprocessShell(make, command, own(options));
   return new Process(transport as ChildTransport, protocol, options.startNewSession === true);
 }

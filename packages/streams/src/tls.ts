@@ -1,5 +1,6 @@
 /** TLS over a socket that is connected. CPython: `sslproto`, `start_tls` of `base_events.BaseEventLoop`. The protocol itself is Node's. */
 import type { Socket } from "node:net";
+import { isIP } from "node:net";
 import type { ConnectionOptions, SecureContextOptions, TLSSocket } from "node:tls";
 import { connect, createSecureContext, TLSSocket as ServerSocket } from "node:tls";
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
@@ -36,7 +37,9 @@ export function* secureClient(
     ...ssl,
     socket,
     allowHalfOpen: true,
-    ...(serverHostname !== undefined && { servername: serverHostname, host: serverHostname }),
+    ...(serverHostname !== undefined && { host: serverHostname }),
+    // RFC 6066 allows names only; without one Node proves the address.
+    ...(serverHostname !== undefined && isIP(serverHostname) === 0 && { servername: serverHostname }),
   } as ConnectionOptions);
   return yield* handshake(loop, secure, "secureConnect", sslHandshakeTimeout);
 }
@@ -53,7 +56,8 @@ export function* secureServer(
     isServer: true,
     secureContext: contextOf(ssl),
   });
-  return yield* handshake(loop, secure, "secure", sslHandshakeTimeout);
+  const mustProve = ssl.requestCert === true && ssl.rejectUnauthorized !== false;
+  return yield* handshake(loop, secure, "secure", sslHandshakeTimeout, mustProve);
 }
 
 /** A context is dear: made once for the same options. */
@@ -70,6 +74,7 @@ function* handshake(
   secure: TLSSocket,
   event: "secureConnect" | "secure",
   timeout: number,
+  mustProve = false,
 ): Coroutine<TLSSocket> {
   const done = loop.createFuture<void>("a TLS handshake");
   const fail = (error: unknown) => {
@@ -84,8 +89,12 @@ function* handshake(
     );
   secure.on("error", onError);
   secure.on("close", onClose);
+  secure.on("end", onClose); // half-closed: a handshake cannot go on
   secure.once(event, () => {
-    if (!done.done()) done.setResult();
+    // Node's tls.Server asks this itself; a TLSSocket lets every certificate in.
+    const error = mustProve ? verifyErrorOf(secure) : null;
+    if (error !== null) fail(error);
+    else if (!done.done()) done.setResult();
   });
   const timer = loop.callLater(timeout, () =>
     fail(new TimeoutError(`the TLS handshake took longer than ${timeout} seconds`)),
@@ -99,9 +108,16 @@ function* handshake(
   } finally {
     timer.cancel();
     secure.off("close", onClose);
+    secure.off("end", onClose);
   }
   secure.off("error", onError);
   return secure;
+}
+
+/** What is wrong with the certificate of the other side. */
+function verifyErrorOf(secure: TLSSocket): Error | null {
+  const { _handle: handle } = secure as unknown as { _handle: { verifyError(): Error | null } | null };
+  return handle === null ? null : (handle.verifyError() ?? null);
 }
 
 /** What `getExtraInfo` knows of a connection over TLS. */

@@ -44,6 +44,11 @@ export interface Certificates {
 }
 
 let made: Certificates | null = null;
+const folders: string[] = [];
+
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
 
 /** Made once for each file of tests, and removed after it. */
 export function certificates(): Certificates {
@@ -52,7 +57,7 @@ export function certificates(): Certificates {
 
 function makeCertificates(): Certificates {
   const folder = mkdtempSync(join(tmpdir(), "certificates-"));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  folders.push(folder);
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   const read = (file: string) => readFileSync(join(folder, file), "latin1");

@@ -440,6 +440,17 @@ test("StreamReader.fromReadable() throws what breaks the stream, and is at its e
   });
 });
 
+test("connectReadPipe() and StreamReader.fromReadable() read a stream that was paused before", async () => {
+  await onLoop(function* (loop) {
+    const [one, other] = [new PassThrough().pause(), new PassThrough().pause()];
+    for (const stream of [one, other]) stream.end("bytes");
+    const [, protocol] = yield* reading(loop, one);
+    yield* waitFor(protocol.lost(), 2);
+    expect(protocol.text).toBe("bytes");
+    expect(`${yield* waitFor(StreamReader.fromReadable(other).read(), 2)}`).toBe("bytes");
+  });
+});
+
 test("StreamReader.fromReadable() reads text and generators' items as bytes", async () => {
   await onLoop(function* () {
     const text = new PassThrough({ encoding: "utf8" });

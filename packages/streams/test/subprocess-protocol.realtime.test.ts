@@ -1,5 +1,6 @@
 // Fear: a protocol hears of its child in the wrong order, twice, or never. CPython: `test_events.SubprocessTestsMixin`.
-import { Context, getRunningLoop } from "@aioloop/loop";
+import type { ExceptionContext } from "@aioloop/loop";
+import { Context, ContextVar, getRunningLoop } from "@aioloop/loop";
 import type {
   BaseTransport,
   EventLoop,
@@ -428,7 +429,7 @@ describe("the transport", () => {
 
 describe("failures", () => {
   test("SubprocessProtocol.pipeDataReceived() that throws is reported, and its pipe closed", async () => {
-    const reports: { message?: string; exception?: unknown }[] = [];
+    const reports: ExceptionContext[] = [];
     await program(function* (loop) {
       class Broken extends Recorder {
         override pipeDataReceived(): void {
@@ -444,7 +445,7 @@ describe("failures", () => {
   });
 
   test("SubprocessProtocol.processExited() that throws is reported, and connectionLost() comes all the same", async () => {
-    const reports: { message?: string; exception?: unknown }[] = [];
+    const reports: ExceptionContext[] = [];
     await program(function* (loop) {
       class Broken extends Recorder {
         override processExited(): void {
@@ -498,8 +499,6 @@ describe("failures", () => {
 });
 
 test("SubprocessProtocol is called in the context in which the child was started", async () => {
-  const contexts: (Context | null)[] = [];
-  const { ContextVar } = await import("@aioloop/loop");
   const name = new ContextVar<string>("name");
   const seen: string[] = [];
   class Asks extends Recorder {
@@ -511,7 +510,6 @@ test("SubprocessProtocol is called in the context in which the child was started
   await program(function* (loop) {
     const context = new Context();
     context.run(() => name.set("inner"));
-    contexts.push(context);
     const starting = createTask(
       loop.subprocessShell(() => new Asks(), "echo x", { ...NONE, stdout: PIPE }),
       { context },

@@ -274,23 +274,43 @@ describe("communicate", () => {
 describe("a stdin that breaks", () => {
   test("StreamWriter.drain() of a stdin throws EPIPE when the child ends without having read all", async () => {
     await program(function* () {
-      for (const command of ["sleep 0.02", "exec 0<&-; sleep 0.05"]) {
-        const child = yield* sh(command, { stdin: PIPE });
-        child.stdin?.write(Buffer.alloc(4 << 20));
-        expect(yield* errorOf(child.stdin?.drain() as Coroutine<void>)).toMatchObject({ code: "EPIPE" });
-        expect(child.stdin?.isClosing()).toBe(true);
-        expect(yield* child.wait()).toBe(0);
-      }
+      const child = yield* blocked({ stdin: PIPE });
+      child.stdin?.write(Buffer.alloc(4 << 20));
+      const draining = createTask(child.stdin?.drain() as Coroutine<void>);
+      yield* sleep(0.01);
+      expect(draining.done()).toBe(false);
+      child.kill();
+      expect(yield* errorOf(draining)).toMatchObject({ code: "EPIPE" });
+      expect(child.stdin?.isClosing()).toBe(true);
+      expect(yield* child.wait()).toBe(-9);
+    });
+  });
+
+  test("StreamWriter.drain() of a stdin throws sooner or later when the child has closed it", async () => {
+    await program(function* () {
+      const child = yield* sh("exec 0<&-; echo closed; exec sleep 3600", BOTH);
+      yield* child.stdout?.readline() as Coroutine<Buffer>;
+      const writing = function* () {
+        for (;;) {
+          child.stdin?.write(Buffer.alloc(1000));
+          yield* child.stdin?.drain() as Coroutine<void>;
+          yield* sleep(0.001);
+        }
+      };
+      const error = (yield* errorOf(waitFor(writing(), 10))) as NodeJS.ErrnoException;
+      expect(["EPIPE", "ECONNRESET"]).toContain(error.code);
+      expect(yield* errorOf(child.stdin?.waitClosed() as Coroutine<void>)).toMatchObject({ code: "EPIPE" });
+      yield* killed(child);
     });
   });
 
   test("StreamWriter.waitClosed() of a stdin throws what broke it; nobody has to ask [S275]", async () => {
     await program(function* () {
-      const child = yield* sh("exec 0<&-; echo closed; sleep 0.1", BOTH);
+      const child = yield* sh("exec 0<&-; echo closed; exec sleep 3600", BOTH);
       yield* child.stdout?.readline() as Coroutine<Buffer>;
       child.stdin?.write(Buffer.from("x"));
       expect(yield* errorOf(child.stdin?.waitClosed() as Coroutine<void>)).toMatchObject({ code: "EPIPE" });
-      yield* child.wait();
+      yield* killed(child);
       const unasked = yield* sh("exec 0<&-; echo closed", BOTH);
       yield* unasked.stdout?.readline() as Coroutine<Buffer>;
       unasked.stdin?.write(Buffer.from("x"));
@@ -668,17 +688,14 @@ describe("shell, cwd, env", () => {
 describe("cancellation of communicate", () => {
   test("Process.communicate() cancelled keeps what it has read for the next", async () => {
     await program(function* () {
-      const child = yield* sh("echo one; read x; echo two $x; echo err >&2", ALL);
-      const reading = createTask(child.communicate(Buffer.from("")));
-      yield* sleep(0);
-      reading.cancel();
-      expect(isCancelled(yield* errorOf(reading))).toBe(true);
-      child.stdin?.write(Buffer.from("more\n"));
-      expect(
-        yield* errorOf(waitFor(gather([child.stdout?.read(0) as Coroutine<Buffer>, sleep(10)]), 0.02)),
-      ).toBeInstanceOf(TimeoutError);
+      const child = yield* sh(
+        "trap 'echo two; echo err >&2; exit 0' USR1; echo one; while :; do sleep 0.01; done",
+        { stdout: PIPE, stderr: PIPE },
+      );
+      expect(yield* errorOf(waitFor(child.communicate(), 0.1))).toBeInstanceOf(TimeoutError);
+      child.sendSignal("SIGUSR1");
       const [stdout, stderr] = yield* child.communicate();
-      expect([`${stdout}`, `${stderr}`]).toEqual(["one\ntwo more\n", "err\n"]);
+      expect([`${stdout}`, `${stderr}`, child.returncode]).toEqual(["one\ntwo\n", "err\n", 0]);
     });
   });
 
@@ -692,25 +709,24 @@ describe("cancellation of communicate", () => {
     });
   });
 
-  test("Process.communicate() cancelled after stdout has ended keeps it", async () => {
-    await program(function* () {
-      const child = yield* sh("echo out; exec 1>&-; echo err >&2; read x", ALL);
-      const reading = createTask(
-        (function* () {
-          return yield* child.communicate();
-        })(),
-      );
-      yield* sleep(0);
-      reading.cancel();
-      yield* errorOf(reading);
-      const [stdout, stderr] = yield* child.communicate();
-      expect([`${stdout}`, `${stderr}`]).toEqual(["out\n", "err\n"]);
-
-      const silent = yield* sh("echo out; exec 1>&-; exec sleep 0.3", OUT);
-      expect(yield* errorOf(waitFor(silent.communicate(), 0.15))).toBeInstanceOf(TimeoutError);
-      expect(`${(yield* silent.communicate())[0]}`).toBe("out\n");
-    });
-  });
+  test.each([
+    ["while stderr is open", { stdout: PIPE, stderr: PIPE }, "err\n"],
+    ["while the child runs", OUT, null],
+  ] as const)(
+    "Process.communicate() cancelled after stdout has ended keeps it, %s",
+    async (_name, options, expected) => {
+      await program(function* () {
+        const child = yield* sh(
+          `echo out; exec 1>&-; ${expected === null ? "" : "echo err >&2;"} exec sleep 3600`,
+          options,
+        );
+        expect(yield* errorOf(waitFor(child.communicate(), 0.15))).toBeInstanceOf(TimeoutError);
+        child.kill();
+        const [stdout, stderr] = yield* child.communicate();
+        expect([`${stdout}`, stderr && `${stderr}`]).toEqual(["out\n", expected]);
+      });
+    },
+  );
 
   test("Process.communicate() cancelled again and again loses no byte", async () => {
     await program(function* () {
@@ -821,6 +837,18 @@ describe("what cannot be started", () => {
     });
   });
 
+  test("createSubprocessExec() of a path is looked for in { cwd }, also with stderr: STDOUT", async () => {
+    const place = folder();
+    writeFileSync(join(place, "program"), "#!/bin/sh\necho found >&2\n", { mode: 0o755 });
+    await program(function* () {
+      for (const stderr of [PIPE, STDOUT] as const) {
+        const child = yield* createSubprocessExec("./program", [], { stdout: PIPE, stderr, cwd: place });
+        const [stdout, errors] = yield* child.communicate();
+        expect(`${errors ?? stdout}`).toBe("found\n");
+      }
+    });
+  });
+
   test("createSubprocessExec({ cwd }) of no folder throws ENOENT", async () => {
     await program(function* () {
       const cwd = join(folder(), "none");
@@ -847,17 +875,19 @@ describe("wrong arguments", () => {
         ["ls", ["\0"]],
         ["", []],
       ]) {
-        const error = yield* errorOf(createSubprocessExec(name as string, args as string[]));
+        const error = yield* errorOf(createSubprocessExec(name as never, args as never));
         expect(error).toBeInstanceOf(TypeError);
       }
-      expect(textOf(yield* errorOf(createSubprocessExec("ls", "-l" as never)))).toMatch(/strings/);
+      expect(textOf(yield* errorOf(createSubprocessExec("ls", "-l" as never)))).toMatch(
+        /args must be an array of strings/,
+      );
     });
   });
 
   test("createSubprocessShell() wants a command line", async () => {
     await program(function* () {
       for (const wrong of [7, null, undefined, ["ls", "-l"]]) {
-        const error = yield* errorOf(sh(wrong as string));
+        const error = yield* errorOf(sh(wrong as never));
         expect(textOf(error)).toMatch(
           /^TypeError: subprocessShell\(…, command\): a command line is required, got /,
         );

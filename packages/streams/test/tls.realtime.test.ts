@@ -6,7 +6,14 @@ import type { TLSSocket } from "node:tls";
 import { connect as connectTls } from "node:tls";
 import type { Coroutine } from "@aioloop/loop";
 import { CancelledError, TimeoutError, wrapFuture } from "@aioloop/loop";
-import type { Server, ServerOptions, StreamReader, StreamWriter, TlsOptions } from "@aioloop/streams";
+import type {
+  Server,
+  ServerOptions,
+  StreamReader,
+  StreamWriter,
+  TlsOptions,
+  Transport,
+} from "@aioloop/streams";
 import { openConnection, startServer } from "@aioloop/streams";
 import { createTask, gather, sleep, waitFor } from "@aioloop/tasks";
 import { expect } from "vitest";
@@ -633,6 +640,56 @@ opensslTest(
   },
 );
 
+opensslTest("EventLoop.startTls(): a handshake that came between two turns is not lost [S265]", async () => {
+  await onSockets(function* (site) {
+    const { loop } = site;
+    const [client, accepted] = yield* site.pair();
+    const upgraded = loop.createFuture<Transport>("a server's transport over TLS");
+    function* upgrade(): Coroutine<void> {
+      const ssl = identityOf(certificates().server);
+      upgraded.setResult(yield* loop.startTls(accepted.transport, accepted, ssl, { serverSide: true }));
+    }
+    // Begins in the turn in which the bytes would have been given to the protocol, just before.
+    const socket = accepted.transport.getExtraInfo("socket") as Socket;
+    socket.prependOnceListener("data", () => loop.createTask(upgrade()));
+    const { ssl, serverHostname } = trusting();
+    const clientTls = yield* waitFor(
+      loop.startTls(client.transport, client, ssl, { serverHostname, sslHandshakeTimeout: 2 }),
+      5,
+    );
+    const serverTls = yield* waitFor(upgraded, 5);
+    clientTls.write(Buffer.from("here"));
+    yield* waitFor(accepted.received(4), 5);
+    expect(accepted.text).toBe("here");
+    serverTls.close();
+    yield* waitFor(client.lost(), 5);
+  });
+});
+
+opensslTest(
+  "EventLoop.startTls() as a client without serverHostname refuses to begin, unless nothing is to be proved",
+  async () => {
+    await onSockets(function* (site) {
+      const { ca, server } = certificates();
+      const [client, accepted] = yield* site.pair();
+      const { loop } = site;
+      const error = yield* errorOf(waitFor(loop.startTls(client.transport, client, { ca }), 1));
+      expect(error).toBeInstanceOf(RangeError);
+      expect(error.message).toContain("serverHostname");
+      expect(client.transport.isClosing()).toBe(false);
+      const [clientTls] = yield* waitFor(
+        gather([
+          loop.startTls(client.transport, client, { rejectUnauthorized: false }),
+          loop.startTls(accepted.transport, accepted, identityOf(server), { serverSide: true }),
+        ]),
+        5,
+      );
+      clientTls.close();
+      yield* waitFor(gather([client.lost(), accepted.lost()]), 5);
+    });
+  },
+);
+
 opensslTest(
   "EventLoop.startTls() cancelled, or out of time, closes the connection and tells its protocol [S265]",
   async () => {
@@ -686,21 +743,18 @@ opensslTest("Server.closeClients() and waitClosed() hold connections over TLS as
   });
 });
 
-opensslTest(
-  "startServer({ ssl }) serves Node's own client, and openConnection({ ssl }) a pipe of it",
-  async () => {
-    await onSockets(function* (site) {
-      const [port] = yield* tlsServer(site, function* (reader, writer) {
-        writer.write(Buffer.from(`you said ${yield* reader.readline()}`));
-        writer.close();
-      });
-      const { ca } = certificates();
-      const socket = connectTls({ host: HOST, port, ca, servername: "localhost" });
-      socket.write("hi\n");
-      expect(`${yield* waitFor(readAll(socket), 5)}`).toBe("you said hi\n");
+opensslTest("startServer({ ssl }) serves Node's own client", async () => {
+  await onSockets(function* (site) {
+    const [port] = yield* tlsServer(site, function* (reader, writer) {
+      writer.write(Buffer.from(`you said ${yield* reader.readline()}`));
+      writer.close();
     });
-  },
-);
+    const { ca } = certificates();
+    const socket = connectTls({ host: HOST, port, ca, servername: "localhost" });
+    socket.write("hi\n");
+    expect(`${yield* waitFor(readAll(socket), 5)}`).toBe("you said hi\n");
+  });
+});
 
 opensslTest("startServer({ ssl }) serves `openssl s_client`, which verifies its certificate", async () => {
   await onSockets(function* (site) {

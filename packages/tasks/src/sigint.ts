@@ -23,6 +23,7 @@ export class SigintWatch {
   constructor(main: AbstractTask) {
     const host = (globalThis as { process?: SignalHost }).process;
     this.#onSigint = () => {
+      if (host !== undefined && host.listenerCount("SIGINT") > 1) return; // somebody else listens since then
       this.count += 1;
       if (this.count === 1 && main.cancel()) return;
       this.end();

@@ -77,9 +77,11 @@ const programs: Record<string, () => unknown> = {
   },
   inAThread() {
     if (isMainThread) {
-      new Worker(new URL(import.meta.url), { argv: ["inAThread"] }).on("message", (line) =>
-        console.log(line),
-      );
+      // A thread has to be told itself how to load sources.
+      const here = JSON.stringify(import.meta.url);
+      const load = `import("tsx/esm/api").then(({ tsImport }) => tsImport(${here}, ${here}))`;
+      const thread = new Worker(load, { eval: true, argv: ["inAThread"] });
+      thread.on("message", (line) => console.log(line));
       return;
     }
     const main = function* (loop: EventLoop) {
