@@ -1,4 +1,6 @@
 /** Making connections and servers over TCP and Unix sockets. CPython: `create_connection`, `create_server` of `base_events.BaseEventLoop`. */
+
+import { statSync, unlinkSync } from "node:fs";
 import type { ListenOptions, Socket, TcpNetConnectOpts } from "node:net";
 import { connect, createServer as createNetServer } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -327,10 +329,23 @@ function checkPort(call: string, port: number): void {
   throw new RangeError(`${call}: port must be a whole number from 0 to 65535, got ${describe(port)}`);
 }
 
-/** Where to listen: null or "" stands for all interfaces. */
-export function placesOf(host: string | readonly string[] | null, port: number): ListenOptions[] {
+/** Where to listen: all addresses of all hosts, each once; null or "" stands for all interfaces. */
+export function* placesOf(
+  loop: BaseEventLoop,
+  host: string | readonly string[] | null,
+  port: number,
+): Coroutine<ListenOptions[]> {
   checkPort("createServer(…, host, port)", port);
-  if (host === null || host === "") return [{ port }];
-  const hosts = typeof host === "string" ? [host] : [...new Set(host)];
-  return hosts.map((one) => ({ host: one, port }));
+  const hosts = typeof host === "string" || host === null ? [host] : host;
+  if (hosts.some((one) => one === null || one === "")) return [{ port }];
+  const all = Promise.all(hosts.map((one) => resolve(one as string, port, 0)));
+  const records = (yield* wrapFuture(all, { loop })).flat();
+  const places = new Map(records.map((record) => [record.host, record]));
+  // An IPv6 socket would take the IPv4 addresses as well.
+  return [...places.values()].map((place) => ({ host: place.host, port, ipv6Only: place.family === 6 }));
+}
+
+/** A socket file that nobody listens at any more is in the way. CPython removes it whoever does. */
+export function removeStaleSocket(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
 }

@@ -8,7 +8,14 @@ import { nameOf, resolve } from "./addresses.ts";
 import type { SubprocessOptions } from "./children.ts";
 import { closeChildren, subprocessExec, subprocessShell } from "./children.ts";
 import type { ConnectionOptions, ServerOptions, StartTlsOptions } from "./connections.ts";
-import { createConnection, createServer, createUnixConnection, placesOf, startTls } from "./connections.ts";
+import {
+  createConnection,
+  createServer,
+  createUnixConnection,
+  placesOf,
+  removeStaleSocket,
+  startTls,
+} from "./connections.ts";
 import type { DatagramOptions } from "./datagrams.ts";
 import { createDatagramEndpoint } from "./datagrams.ts";
 import { connectReadPipe, connectWritePipe } from "./pipes.ts";
@@ -59,22 +66,24 @@ export class EventLoop extends HostEventLoop {
    * Listens by TCP: at a host, at several, or (null, "") at all interfaces; port 0 is any free one.
    * @throws Node's error with its code (EADDRINUSE, EACCES, …). CPython: `BaseEventLoop.create_server`.
    */
-  createServer(
+  *createServer(
     protocolFactory: () => StreamProtocol,
     host: string | readonly string[] | null,
     port: number,
     options: ServerOptions = {},
   ): Coroutine<Server> {
-    return createServer(this, protocolFactory, placesOf(host, port), options);
+    const places = yield* placesOf(this, host, port);
+    return yield* createServer(this, protocolFactory, places, options);
   }
 
   /** Listens at a Unix socket, or a named pipe of Windows. CPython: `create_unix_server`. */
-  createUnixServer(
+  *createUnixServer(
     protocolFactory: () => StreamProtocol,
     path: string,
     options: ServerOptions = {},
   ): Coroutine<Server> {
-    return createServer(this, protocolFactory, [{ path }], options);
+    removeStaleSocket(path);
+    return yield* createServer(this, protocolFactory, [{ path }], options);
   }
 
   /** Reads a Readable of Node's with a protocol. CPython: `BaseEventLoop.connect_read_pipe`. */

@@ -24,6 +24,7 @@ export class Server implements Manager<Server>, Attachable {
   readonly #clients: Set<SocketTransport> = new Set();
   #waiters: Future<void>[] | null = [];
   #forever: Future<void> | null = null;
+  #isForever = false;
 
   constructor(loop: BaseEventLoop, listeners: readonly Listener[]) {
     this.#loop = loop;
@@ -73,16 +74,16 @@ export class Server implements Manager<Server>, Attachable {
    * @throws RuntimeError once closed, or while another serves for ever. CPython: `Server.serve_forever`.
    */
   *serveForever(): Coroutine<void> {
-    if (this.#forever !== null) {
+    if (this.#isForever) {
       throw new RuntimeError(`serveForever(): ${this} is being run by another serveForever() already`);
     }
     if (this.#listeners === null)
       throw new RuntimeError(`serveForever(): ${this} is closed; make a new server`);
-    yield* this._startServing();
-    const forever = this.#loop.createFuture<void>(`${this}, for ever`);
-    this.#forever = forever;
+    this.#isForever = true;
     try {
-      yield* forever;
+      yield* this._startServing();
+      this.#forever = this.#loop.createFuture<void>(`${this}, for ever`);
+      yield* this.#forever;
     } catch (error) {
       if (isCancelled(error)) {
         this.close();
@@ -92,6 +93,7 @@ export class Server implements Manager<Server>, Attachable {
       throw error;
     } finally {
       this.#forever = null;
+      this.#isForever = false;
     }
   }
 

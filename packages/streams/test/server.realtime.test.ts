@@ -1,11 +1,13 @@
 // Server over real sockets: its states, its clients, and its ends.
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Coroutine, ExceptionContext } from "@aioloop/loop";
 import { CancelledError, ContextVar, getRunningLoop } from "@aioloop/loop";
 import type { Server } from "@aioloop/streams";
-import { asyncWith, createTask, sleep, waitFor } from "@aioloop/tasks";
+import { Protocol } from "@aioloop/streams";
+import { asyncWith, cancelAndWait, createTask, sleep, wait, waitFor } from "@aioloop/tasks";
 import { expect, test } from "vitest";
 import type { Site } from "./helpers-g.ts";
 import {
@@ -409,5 +411,52 @@ test("a server answers many clients at once, each with its own protocol", async 
     for (const [i, answer] of answers.entries()) expect((yield* answer).toString()).toBe(`hello ${names[i]}`);
     server.close();
     yield* server.waitClosed();
+  });
+});
+
+test("createServer() listens at every address of every host, each once [S263]", async () => {
+  await onSockets(function* (site) {
+    const port = portOf(site.keep(yield* site.loop.createServer(() => new Protocol(), HOST, 0)));
+    expect(port).toBeGreaterThan(0);
+    const server = site.keep(
+      yield* site.loop.createServer(() => new Protocol(), ["localhost", HOST, HOST], 0),
+    );
+    const hosts = server.sockets.map((address) => (typeof address === "string" ? address : address.host));
+    expect(hosts).toContain(HOST);
+    expect(new Set(hosts).size).toBe(hosts.length);
+  });
+});
+
+test("createServer() at all interfaces of both families takes them one by one [S263]", async () => {
+  await onSockets(function* (site) {
+    const first = site.keep(yield* site.loop.createServer(() => new Protocol(), "0.0.0.0", 0));
+    const second = site.keep(yield* site.loop.createServer(() => new Protocol(), "::", portOf(first)));
+    expect(portOf(second)).toBe(portOf(first));
+  });
+});
+
+test("createUnixServer() takes the place of a socket that nobody listens at", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "aioloop-stale-")), "socket");
+  // A process that is killed leaves its socket file behind.
+  const program = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+  spawnSync(process.execPath, ["-e", program]);
+  expect(existsSync(path)).toBe(true);
+  await onSockets(function* (site) {
+    const server = site.keep(yield* site.loop.createUnixServer(() => new Protocol(), path));
+    expect(server.sockets).toEqual([path]);
+  });
+  rmSync(join(path, ".."), { recursive: true });
+});
+
+test("Server.serveForever() a second time is refused, also where the first is about to listen [S259]", async () => {
+  await onSockets(function* (site) {
+    const server = site.keep(
+      yield* site.loop.createServer(() => new Protocol(), HOST, 0, { startServing: false }),
+    );
+    const first = createTask(server.serveForever());
+    const second = createTask(server.serveForever());
+    yield* wait([second]);
+    expect(String(second.exception())).toMatch(/^RuntimeError: serveForever\(\): .* is being run by another/);
+    yield* cancelAndWait(first);
   });
 });
