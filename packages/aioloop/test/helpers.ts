@@ -1,7 +1,9 @@
 /** What the tests of this package share: both real-time loops, gates at which calls in workers wait, and what is thrown and logged. */
-import type { Coroutine, HostedEventLoop, SyncEventLoop, Yieldable } from "aioloop";
+import type { HostedEventLoop, SyncEventLoop, Yieldable } from "aioloop";
 import { BlockingEventLoop, executors, HostEventLoop, run, setLogger } from "aioloop";
 import { onTestFinished } from "vitest";
+
+export { errorOf, textOf, thrownBy } from "../../tasks/test/helpers.ts";
 
 type RealLoop = SyncEventLoop | HostedEventLoop;
 
@@ -57,30 +59,6 @@ export const atGate = (words: Int32Array): string => {
   Atomics.add(words, 2, 1);
   return "through";
 };
-
-export function thrownBy(action: () => unknown): unknown {
-  try {
-    action();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("nothing was thrown");
-}
-
-/** What the awaitable ends with, which must be an error. */
-export function* errorOf(awaitable: Yieldable<unknown>): Coroutine<unknown> {
-  let value: unknown;
-  try {
-    value = yield* awaitable;
-  } catch (error) {
-    return error;
-  }
-  throw new Error(`nothing was thrown; the result was ${value}`);
-}
-
-export function textOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : `${error}`;
-}
 
 /** What is logged until the test ends, as `level: message`. */
 export function listenToLog(): string[] {

@@ -6,11 +6,12 @@
  */
 import type { Job } from "@aioloop/loop";
 import { RuntimeError } from "@aioloop/loop";
-import { describe } from "@aioloop/loop/kernel";
+import { describe, inspectable } from "@aioloop/loop/kernel";
 import { Definitions, optionsOf } from "./callables.ts";
 import { doorbell } from "./doorbell.ts";
 import type { BrokenExecutor } from "./exceptions.ts";
 import type { ShutdownOptions } from "./executor.ts";
+import { BaseExecutor } from "./executor.ts";
 import { Future } from "./futures.ts";
 import type { JobOwner } from "./jobs.ts";
 import { JobFuture } from "./jobs.ts";
@@ -59,6 +60,7 @@ export abstract class Pool implements JobOwner {
   /** Stops the workers, now. */
   protected abstract stop(): void;
   abstract readonly hasWorkers: boolean;
+  abstract readonly maxWorkers: number;
 
   abstract _hasBegun(job: JobFuture): boolean;
   abstract _withdraw(job: JobFuture): boolean;
@@ -169,6 +171,45 @@ export function optionsFrom<O extends object>(
   return (typeof given === "object" && given !== null ? given : { maxWorkers: given }) as O;
 }
 
+/** Pools that were let go without a shutdown. */
+const letGo: FinalizationRegistry<Pool> = new FinalizationRegistry((pool) => pool.shutdown({ wait: false }));
+
+/** What a program holds of a pool. The workers hold the pool itself, so that it can be shut down when the program lets this go. */
+export abstract class PoolExecutor<P extends Pool> extends BaseExecutor {
+  /** @internal */
+  readonly _pool: P;
+
+  constructor(pool: P) {
+    super();
+    this._pool = pool;
+    letGo.register(this, pool);
+  }
+
+  submit<A extends unknown[], R>(job: Job<A, R>, ...args: A): Future<Awaited<R>> {
+    return this._pool.submit("submit(fn, ...args)", job, args);
+  }
+
+  /** Takes no more calls. CPython: `Executor.shutdown`. */
+  shutdown(options?: ShutdownOptions): void {
+    this._pool.shutdown(options);
+  }
+
+  join(): Future<void> {
+    return this._pool.join();
+  }
+
+  /** At most so many workers. */
+  get maxWorkers(): number {
+    return this._pool.maxWorkers;
+  }
+
+  override toString(): string {
+    return `<${this._pool}>`;
+  }
+}
+
+inspectable(PoolExecutor);
+
 export function checkCount(name: string, value: unknown): number {
   if (typeof value !== "number" || !Number.isInteger(value)) {
     throw new TypeError(`${name} must be a whole number, got ${describe(value)}`);
@@ -178,7 +219,17 @@ export function checkCount(name: string, value: unknown): number {
 }
 
 /** What a dead worker is said to have died of. */
-export function causeOfDeath(code: number | null, signal: string | null): string {
-  if (signal !== null) return `was killed by ${signal}`;
-  return code === null ? "could not be started" : `exited with code ${code}`;
+export function causeOfDeath(
+  code: number | null,
+  signal: string | null,
+  isBusy: boolean,
+  failure: string | null,
+): string {
+  const end =
+    signal !== null
+      ? `was killed by ${signal}`
+      : code === null
+        ? "could not be started"
+        : `exited with code ${code}`;
+  return `${end}${isBusy ? " in the middle of a call" : ""}${failure === null ? "" : `: ${failure}`}`;
 }

@@ -5,22 +5,19 @@
  * cancelled until a child has it, where CPython's cannot be once it is in the call queue; children are started as by CPython's "spawn".
  */
 import { availableParallelism } from "node:os";
-import type { Job, WorkerCallable } from "@aioloop/loop";
-import { inspectable } from "@aioloop/loop/kernel";
+import type { WorkerCallable } from "@aioloop/loop";
 import { Backlog } from "./backlog.ts";
 import { doorbell } from "./doorbell.ts";
 import type { PackedFailure } from "./errors.ts";
 import { unpack } from "./errors.ts";
 import { BrokenProcessPool } from "./exceptions.ts";
 import { inheritedExecArgv } from "./exec-argv.ts";
-import type { ShutdownOptions } from "./executor.ts";
-import { BaseExecutor } from "./executor.ts";
 import type { Future } from "./futures.ts";
 import type { JobFuture } from "./jobs.ts";
 import type { Mapping } from "./maps.ts";
 import type { FromOwner } from "./owner.ts";
 import { owner } from "./owner.ts";
-import { causeOfDeath, checkCount, optionsFrom, Pool } from "./pools.ts";
+import { causeOfDeath, checkCount, optionsFrom, Pool, PoolExecutor } from "./pools.ts";
 import {
   CLAIM_PASSED,
   CLAIM_TAKEN,
@@ -50,73 +47,40 @@ const SLOTS = 1 << 14;
 
 let pools = 0;
 
-/** Pools that were let go without a shutdown. */
-const letGo: FinalizationRegistry<ProcessPool> = new FinalizationRegistry((pool) =>
-  pool.shutdown({ wait: false }),
-);
-
 /**
  * Calls functions in child processes, started when they are needed: for work that would take the thread's memory or may take the
  * process with it. An idle pool does not keep this process alive, a busy one does. Shut it down, or declare it with `using` (which
  * blocks at the end of the block), `await using` or `asyncWith`. CPython: `concurrent.futures.ProcessPoolExecutor`.
  */
-export class ProcessPoolExecutor<I extends unknown[] = []> extends BaseExecutor {
-  readonly #pool: ProcessPool;
-
+export class ProcessPoolExecutor<I extends unknown[] = []> extends PoolExecutor<ProcessPool> {
   /** @throws RangeError, TypeError for options that are none */
   constructor(options: ProcessPoolOptions<I> | number | null = {}) {
-    super();
-    this.#pool = new ProcessPool(optionsFrom(options));
-    letGo.register(this, this.#pool);
-  }
-
-  submit<A extends unknown[], R>(job: Job<A, R>, ...args: A): Future<Awaited<R>> {
-    return this.#pool.submit("submit(fn, ...args)", job, args);
+    super(new ProcessPool(optionsFrom(options)));
   }
 
   /** @internal A chunk of items goes with one call. */
   override _mapping(): Mapping {
     return {
       chunks: true,
-      submit: (fn, chunk) => this.#pool.submitChunk(fn as WorkerCallable<unknown[], unknown>, chunk),
+      submit: (fn, chunk) => this._pool.submitChunk(fn as WorkerCallable<unknown[], unknown>, chunk),
     };
-  }
-
-  /** Takes no more calls. CPython: `ProcessPoolExecutor.shutdown`. */
-  shutdown(options?: ShutdownOptions): void {
-    this.#pool.shutdown(options);
-  }
-
-  join(): Future<void> {
-    return this.#pool.join();
   }
 
   /** Asks the processes to end (SIGTERM), whatever they do; calls that have not ended fail. CPython: `ProcessPoolExecutor.terminate_workers`. */
   terminateWorkers(): void {
-    this.#pool.kill("SIGTERM", "terminateWorkers");
+    this._pool.kill("SIGTERM", "terminateWorkers");
   }
 
   /** Ends the processes (SIGKILL), whatever they do; calls that have not ended fail. CPython: `ProcessPoolExecutor.kill_workers`. */
   killWorkers(): void {
-    this.#pool.kill("SIGKILL", "killWorkers");
-  }
-
-  /** At most so many processes. */
-  get maxWorkers(): number {
-    return this.#pool.maxWorkers;
+    this._pool.kill("SIGKILL", "killWorkers");
   }
 
   /** The numbers of the processes there are. */
   get pids(): number[] {
-    return this.#pool.pids;
-  }
-
-  override toString(): string {
-    return `<${this.#pool}>`;
+    return this._pool.pids;
   }
 }
-
-inspectable(ProcessPoolExecutor);
 
 /** What the owner tells of a process pool; see workers/children.mjs. */
 interface FromPool extends FromOwner {
@@ -327,9 +291,8 @@ class ProcessPool extends Pool {
       return;
     }
     const { pid, code, signal, job, failure } = cause;
-    const during = job === 0 ? "" : " in the middle of a call";
-    const why = failure === null ? "" : `: ${failure}`;
-    this.break(new BrokenProcessPool(say(`process ${pid} ${causeOfDeath(code, signal)}${during}${why}`)));
+    const death = causeOfDeath(code, signal, job !== 0, failure);
+    this.break(new BrokenProcessPool(say(`process ${pid} ${death}`)));
   }
 
   _hasBegun(job: JobFuture): boolean {

@@ -13,21 +13,18 @@
 import { availableParallelism } from "node:os";
 import type { MessagePort, ResourceLimits } from "node:worker_threads";
 import { MessageChannel } from "node:worker_threads";
-import type { Job, WorkerCallable } from "@aioloop/loop";
-import { describe, inspectable } from "@aioloop/loop/kernel";
+import type { WorkerCallable } from "@aioloop/loop";
+import { describe } from "@aioloop/loop/kernel";
 import { Backlog } from "./backlog.ts";
 import type { PackedFailure } from "./errors.ts";
 import { unpack } from "./errors.ts";
 import { BrokenThreadPool } from "./exceptions.ts";
 import { inheritedExecArgv } from "./exec-argv.ts";
-import type { ShutdownOptions } from "./executor.ts";
-import { BaseExecutor } from "./executor.ts";
-import type { Future } from "./futures.ts";
 import type { Packed } from "./job-queue.ts";
 import { JobQueue, packArgs } from "./job-queue.ts";
 import type { JobFuture } from "./jobs.ts";
 import { owner } from "./owner.ts";
-import { causeOfDeath, checkCount, optionsFrom, Pool } from "./pools.ts";
+import { causeOfDeath, checkCount, optionsFrom, Pool, PoolExecutor } from "./pools.ts";
 import type { FromThread } from "./worker-thread.ts";
 import { WorkerThread } from "./worker-thread.ts";
 import { CLOSED, SEQUENCE, SLEEPING } from "./workers/wire.mjs";
@@ -49,56 +46,23 @@ export interface ThreadPoolOptions<I extends unknown[] = []> {
 
 let pools = 0;
 
-/** Pools that were let go without a shutdown. */
-const letGo: FinalizationRegistry<ThreadPool> = new FinalizationRegistry((pool) =>
-  pool.shutdown({ wait: false }),
-);
-
 /**
  * Calls functions in worker threads, started when they are needed. An idle pool does not keep the process alive, a busy one does.
  * Shut it down, or declare it with `using` (which blocks at the end of the block), `await using` or `asyncWith`.
  * CPython: `concurrent.futures.ThreadPoolExecutor`.
  */
-export class ThreadPoolExecutor<I extends unknown[] = []> extends BaseExecutor {
-  readonly #pool: ThreadPool;
-
+export class ThreadPoolExecutor<I extends unknown[] = []> extends PoolExecutor<ThreadPool> {
   /** @throws RangeError, TypeError for options that are none */
   constructor(options: ThreadPoolOptions<I> | number | null = {}) {
-    super();
+    super(new ThreadPool(optionsFrom(options)));
     owner(); // it takes as long to start as a worker does
-    this.#pool = new ThreadPool(optionsFrom(options));
-    letGo.register(this, this.#pool);
-  }
-
-  submit<A extends unknown[], R>(job: Job<A, R>, ...args: A): Future<Awaited<R>> {
-    return this.#pool.submit("submit(fn, ...args)", job, args);
-  }
-
-  /** Takes no more calls. CPython: `ThreadPoolExecutor.shutdown`. */
-  shutdown(options?: ShutdownOptions): void {
-    this.#pool.shutdown(options);
-  }
-
-  join(): Future<void> {
-    return this.#pool.join();
-  }
-
-  /** At most so many threads. */
-  get maxWorkers(): number {
-    return this.#pool.maxWorkers;
   }
 
   /** The names of the threads there are. */
   get threads(): string[] {
-    return this.#pool.names;
-  }
-
-  override toString(): string {
-    return `<${this.#pool}>`;
+    return this._pool.names;
   }
 }
-
-inspectable(ThreadPoolExecutor);
 
 class ThreadPool extends Pool {
   readonly maxWorkers: number;
@@ -315,11 +279,9 @@ class ThreadPool extends Pool {
 
   #breakFor(worker: WorkerThread, code: number | null, failure: string | null): void {
     const isBusy = [...this.jobs.values()].some((job) => this.#queue.takenBy(job) === worker.index);
-    const during = isBusy ? " in the middle of a call" : "";
-    const why = failure === null ? "" : `: ${failure}`;
     this.break(
       new BrokenThreadPool(
-        `${this.title} is broken: ${worker.title} ${causeOfDeath(code, null)}${during}${why}. Its calls have failed; make a new pool`,
+        `${this.title} is broken: ${worker.title} ${causeOfDeath(code, null, isBusy, failure)}. Its calls have failed; make a new pool`,
       ),
     );
   }

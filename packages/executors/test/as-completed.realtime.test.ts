@@ -2,6 +2,7 @@ import { asCompleted, Future, ThreadPoolExecutor, TimeoutError } from "@aioloop/
 import { CancelledError, wrapFuture } from "@aioloop/loop";
 import { asyncFor, createTask, run, sleep, VirtualEventLoop } from "@aioloop/tasks";
 import { describe, expect, test } from "vitest";
+import { collectGarbage } from "../../loop/test/helpers.ts";
 import {
   after,
   collect,
@@ -270,11 +271,4 @@ test("asCompleted() refuses what is no iterable of executors' futures, and no ti
 function expectSame(actual: Future[], expected: Future[]): void {
   expect(actual.map(String).sort()).toEqual(expected.map(String).sort());
   expect(expected.every((future) => actual.includes(future))).toBe(true);
-}
-
-async function collectGarbage(): Promise<void> {
-  for (let round = 0; round < 4; round++) {
-    await new Promise((resolve) => setImmediate(resolve));
-    globalThis.gc?.();
-  }
 }

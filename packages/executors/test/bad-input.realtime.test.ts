@@ -51,7 +51,7 @@ describe.each([
 
   test("an import of the test's file is called an import", () => {
     using pool = make();
-    expect(errorOf(() => pool.submit(() => typeof describe.skip).result())).toMatch(
+    expect(errorOf(() => pool.submit(() => typeof describe.each).result())).toMatch(
       /reaches for an import outside itself/,
     );
   });

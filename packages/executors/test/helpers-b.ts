@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Future, ProcessPoolOptions, ThreadPoolOptions } from "@aioloop/executors";
 import { ProcessPoolExecutor, ThreadPoolExecutor } from "@aioloop/executors";
-import type { Coroutine, Yieldable } from "@aioloop/loop";
+
+export { errorOf, thrownBy } from "../../tasks/test/helpers.ts";
 
 /** Calls wait at `path` (waitAt, waitAtAsync) until it is opened, and say there when they begin and end. */
 export class Gate {
@@ -133,16 +134,6 @@ export async function collect(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
-/** What a call throws; a test that gets here without an error has failed. */
-export function thrownBy(call: () => unknown): unknown {
-  try {
-    call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("nothing was thrown");
-}
-
 /** What a promise, or a future, rejects with. */
 export async function rejectionOf(promise: PromiseLike<unknown>): Promise<unknown> {
   try {
@@ -151,17 +142,6 @@ export async function rejectionOf(promise: PromiseLike<unknown>): Promise<unknow
     return error;
   }
   throw new Error("it did not reject");
-}
-
-/** What is thrown where a coroutine awaits. */
-export function* errorOf(awaitable: Yieldable<unknown>): Coroutine<unknown> {
-  let value: unknown;
-  try {
-    value = yield* awaitable;
-  } catch (error) {
-    return error;
-  }
-  throw new Error(`nothing was thrown; the result was ${value}`);
 }
 
 /** How a future ended, in a word. */

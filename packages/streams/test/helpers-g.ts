@@ -2,61 +2,28 @@
 import { once } from "node:events";
 import type { AddressInfo, Server as NetServer, Socket } from "node:net";
 import { connect, createServer } from "node:net";
-import type { Coroutine, ExceptionContext, Future, Yieldable } from "@aioloop/loop";
-import { setLogger, wrapFuture } from "@aioloop/loop";
-import type { Server, ServerOptions, StreamProtocol, Transport } from "@aioloop/streams";
-import { EventLoop, Protocol } from "@aioloop/streams";
-import { run } from "@aioloop/tasks";
-import { expect } from "vitest";
+import type { Coroutine, Future, Yieldable } from "@aioloop/loop";
+import { wrapFuture } from "@aioloop/loop";
+import type { EventLoop, Server, ServerOptions, StreamProtocol, Transport } from "@aioloop/streams";
+import { Protocol } from "@aioloop/streams";
+
+import type { LoopTestOptions } from "./on-loop.ts";
+import { onLoop, turnOfHost } from "./on-loop.ts";
+
+export { openResources as openHandles } from "./on-loop.ts";
 
 export const HOST = "127.0.0.1";
 
-/** How many sockets and servers the process has open. */
-export function openHandles(): number {
-  return process.getActiveResourcesInfo().filter((name) => /TCP|Pipe/.test(name)).length;
-}
-
-const turnOfHost = () => new Promise((resolve) => setImmediate(resolve));
-
-export interface SocketsOptions {
-  /** Takes what reaches the exception handler; without it nothing may. */
-  reports?: ExceptionContext[];
-  /** Takes what is logged as a warning. */
-  warnings?: string[];
-}
-
 /** Runs `main(site)` on a loop with sockets, closes what the site has opened, and checks that no handle is left. */
-export async function onSockets<T>(
-  main: (site: Site) => Yieldable<T>,
-  { reports, warnings }: SocketsOptions = {},
-): Promise<T> {
-  const before = openHandles();
-  const seen = reports ?? [];
-  const loop = new EventLoop();
-  loop.setExceptionHandler((_loop, context) => void seen.push(context));
-  const ignore = () => {};
-  if (warnings !== undefined) {
-    setLogger({ debug: ignore, info: ignore, warning: (text) => void warnings.push(text), error: ignore });
-  }
-  const site = new Site(loop);
-  function* program(): Coroutine<T> {
+export function onSockets<T>(main: (site: Site) => Yieldable<T>, options?: LoopTestOptions): Promise<T> {
+  return onLoop(function* (loop) {
+    const site = new Site(loop);
     try {
       return yield* main(site);
     } finally {
       yield* site.close();
     }
-  }
-  let value: T;
-  try {
-    value = await run(program(), { loopFactory: () => loop });
-  } finally {
-    if (warnings !== undefined) setLogger(null);
-  }
-  const deadline = performance.now() + 5000;
-  while (openHandles() > before && performance.now() < deadline) await turnOfHost();
-  expect(openHandles(), "handles left").toBeLessThanOrEqual(before);
-  if (reports === undefined) expect(seen.map(({ message }) => message)).toEqual([]);
-  return value;
+  }, options);
 }
 
 /** A loop, and what was opened on it, ours and Node's. */

@@ -3,13 +3,16 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Coroutine, ExceptionContext, Future, Yieldable } from "@aioloop/loop";
-import { setLogger, wrapFuture } from "@aioloop/loop";
-import type { Address } from "@aioloop/streams";
-import { DatagramProtocol, EventLoop } from "@aioloop/streams";
-import { run } from "@aioloop/tasks";
-import { afterAll, expect, test } from "vitest";
+import type { Coroutine, Future } from "@aioloop/loop";
+import { wrapFuture } from "@aioloop/loop";
+import type { Address, EventLoop } from "@aioloop/streams";
+import { DatagramProtocol } from "@aioloop/streams";
+import { afterAll, test } from "vitest";
 import type { UdpTransport } from "../src/datagrams.ts";
+
+import { turnOfHost } from "./on-loop.ts";
+
+export { onLoop } from "./on-loop.ts";
 
 const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
 
@@ -113,45 +116,6 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
   } finally {
     rmSync(folder, { recursive: true });
   }
-}
-
-const turnOfHost = () => new Promise((resolve) => setImmediate(resolve));
-
-function openResources(): number {
-  return process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|UDP|TLS/i.test(name)).length;
-}
-
-export interface LoopTestOptions {
-  /** Takes what reaches the exception handler; without it nothing may. */
-  reports?: ExceptionContext[];
-  /** Takes what is logged as a warning. */
-  warnings?: string[];
-}
-
-/** Runs `main(loop)` on a loop with sockets, and checks that nothing is left open and nothing was reported. */
-export async function onLoop<T>(
-  main: (loop: EventLoop) => Yieldable<T>,
-  { reports, warnings }: LoopTestOptions = {},
-): Promise<T> {
-  const before = openResources();
-  const seen = reports ?? [];
-  const loop = new EventLoop();
-  loop.setExceptionHandler((_loop, context) => void seen.push(context));
-  const ignore = () => {};
-  if (warnings !== undefined) {
-    setLogger({ debug: ignore, info: ignore, warning: (text) => void warnings.push(text), error: ignore });
-  }
-  let value: T;
-  try {
-    value = await run(main(loop), { loopFactory: () => loop });
-  } finally {
-    if (warnings !== undefined) setLogger(null);
-  }
-  const deadline = performance.now() + 5000;
-  while (openResources() > before && performance.now() < deadline) await turnOfHost();
-  expect(openResources(), "handles left").toBeLessThanOrEqual(before);
-  if (reports === undefined) expect(seen.map(({ message }) => message)).toEqual([]);
-  return value;
 }
 
 /** A datagram protocol that remembers how it was called. */

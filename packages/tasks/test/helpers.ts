@@ -5,6 +5,8 @@ import type { Task } from "@aioloop/tasks";
 import { currentTask, run, VirtualEventLoop } from "@aioloop/tasks";
 import { expect } from "vitest";
 
+export { collectGarbage } from "../../loop/test/helpers.ts";
+
 export interface ProgramOptions {
   debug?: boolean;
   /** Takes what reaches the exception handler; without it nothing may. */
@@ -93,20 +95,4 @@ export async function logOfLater(work: () => Promise<unknown>): Promise<string[]
     setLogger(null);
   }
   return log;
-}
-
-/** Collects garbage and lets finalizers run, which the host calls between its own turns. */
-export async function collectGarbage(): Promise<void> {
-  // When a finalizer is called is the host's business: one of our own, registered last, tells that it is at it.
-  let isAtIt = false;
-  const registry = new FinalizationRegistry(() => {
-    isAtIt = true;
-  });
-  let rounds = 4;
-  registry.register({}, null);
-  for (let most = 1000; rounds > 0 && most > 0; most--) {
-    (globalThis as { gc?: () => void }).gc?.();
-    await new Promise((resolve) => setImmediate(resolve));
-    if (isAtIt) rounds -= 1;
-  }
 }
