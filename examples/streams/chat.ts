@@ -8,6 +8,7 @@ import {
   asyncWith,
   BREAK,
   gather,
+  isConnectionLost,
   openConnection,
   Queue,
   QueueFull,
@@ -124,7 +125,7 @@ function* readLine(reader: StreamReader) {
     const bytes = yield* reader.readline();
     return bytes.length === 0 ? null : bytes.toString().trim();
   } catch (error) {
-    if (error instanceof RangeError || isLost(error)) return null;
+    if (error instanceof RangeError || isConnectionLost(error)) return null;
     throw error;
   }
 }
@@ -138,12 +139,8 @@ function* post(member: Member, writer: StreamWriter) {
       return;
     });
   } catch (error) {
-    if (!isLost(error)) throw error; // who is gone hears nothing
+    if (!isConnectionLost(error)) throw error; // who is gone hears nothing
   }
-}
-
-function isLost(error: unknown) {
-  return ["ECONNRESET", "EPIPE"].includes((error as NodeJS.ErrnoException | null)?.code ?? "");
 }
 
 // ---- the people
@@ -235,11 +232,10 @@ function* main() {
   const server = yield* startServer((reader, writer) => chat.welcome(reader, writer), "127.0.0.1", 0, {
     limit: LINE_LIMIT,
   });
-  const { port } = server.sockets[0] as { port: number };
   const people = yield* asyncWith(server, function* () {
-    const ann = yield* meet(port, "Ann", "kitchen", "nobody");
-    const ben = yield* meet(port, "Ben", "kitchen", "Ann");
-    const cleo = yield* meet(port, "Cleo", "garden", "nobody");
+    const ann = yield* meet(server.port, "Ann", "kitchen", "nobody");
+    const ben = yield* meet(server.port, "Ben", "kitchen", "Ann");
+    const cleo = yield* meet(server.port, "Cleo", "garden", "nobody");
     cleo.say("It is quiet here.");
     yield* cleo.hear("Cleo: It is quiet here.");
     yield* gather([playAnn(ann), playBen(ben), playCleo(cleo)]);

@@ -67,10 +67,9 @@ function* visit(port: number, client: (reader: StreamReader, writer: StreamWrite
 
 function* main() {
   const server = yield* startServer(echo, "127.0.0.1", 0);
-  const { port } = server.sockets[0] as { port: number };
   yield* asyncWith(server, function* () {
-    for (const client of [polite, hasty, talkative]) yield* visit(port, client);
-    yield* gather([1, 2, 3].map(() => visit(port, quiet)));
+    for (const client of [polite, hasty, talkative]) yield* visit(server.port, client);
+    yield* gather([1, 2, 3].map(() => visit(server.port, quiet)));
   });
   console.log("the server is closed:", !server.isServing());
 }

@@ -151,7 +151,7 @@ function* startNodeSite() {
 function* main() {
   const site = yield* startSite(0);
   yield* visit("http-server.ts", site.port);
-  yield* site.server.stop(0.5); // it is still busy with /slow
+  yield* site.stop(0.5); // it is still busy with /slow
 
   const nodeSite = yield* startNodeSite();
   yield* visit("Node's own server", nodeSite.port);

@@ -1,15 +1,16 @@
 // A small HTTP/1.1 server: keep-alive, pipelining, bodies in chunks, limits, and a graceful end. Look at `serveConnection`, which
 // reads like a description of the protocol: one coroutine per connection, no state but its variables. Without a port it shows what
 // goes over the wire: it sends itself three requests in one write, and prints every line that comes back.
-//   node scripts/run.mjs examples/streams/http-server.ts [PORT]        (0: any free one; Ctrl-C ends it)
+//   node scripts/run.mjs examples/streams/http-server.ts [PORT]        (0: any free one; Ctrl-C or SIGTERM ends it)
 import { STATUS_CODES } from "node:http";
-import type { Coroutine, StreamReader, StreamWriter } from "aioloop";
+import type { Coroutine, EventLoop, StreamReader, StreamWriter } from "aioloop";
 import {
   asyncWith,
+  Event,
   getRunningLoop,
   IncompleteReadError,
   isCancelled,
-  KeyboardInterrupt,
+  isConnectionLost,
   moveOnAfter,
   openConnection,
   run,
@@ -19,6 +20,7 @@ import {
   waitFor,
 } from "aioloop";
 import { isMain } from "../../scripts/process.mjs";
+import type { Head } from "../lib/http.ts";
 import { chunkBytes, HttpError, headBytes, LAST_CHUNK, readBody, readHead } from "../lib/http.ts";
 
 const PATIENCE = 10; // seconds for a request to come, and for what is under way at the end
@@ -80,10 +82,8 @@ function* answerOrExcuse(request: Request): Coroutine<Answer> {
   }
 }
 
-/** The next request; null if there is none. */
-function* readRequest(reader: StreamReader, writer: StreamWriter): Coroutine<Request | null> {
-  const head = yield* readHead(reader);
-  if (head === null) return null;
+/** What comes after a head, and the request that both are. */
+function* readRequest(head: Head, reader: StreamReader, writer: StreamWriter): Coroutine<Request> {
   const [, method, path, query = "", minor] =
     /^([A-Z]+) (\/[^\s?]*)(?:\?(\S*))? HTTP\/1\.([01])$/.exec(head.start) ?? [];
   if (method === undefined || path === undefined) throw new HttpError(400, "no request of HTTP/1.x");
@@ -126,13 +126,26 @@ function* sendAnswer(
   yield* writer.drain();
 }
 
+/** What the connections share. */
+interface Site {
+  /** On which no request is under way. */
+  readonly idle: Set<StreamWriter>;
+  /** No more requests are read. */
+  isStopping: boolean;
+}
+
 /** Requests and their answers, one after the other, until either side wants to end. */
-function* talk(reader: StreamReader, writer: StreamWriter): Coroutine<void> {
-  for (;;) {
-    const request = yield* waitFor(readRequest(reader, writer), PATIENCE);
-    if (request === null) return;
-    yield* sendAnswer(writer, request, yield* answerOrExcuse(request));
-    if (request.isLast) return;
+function* talk(site: Site, reader: StreamReader, writer: StreamWriter): Coroutine<void> {
+  while (!site.isStopping) {
+    site.idle.add(writer);
+    const head = yield* waitFor(readHead(reader), PATIENCE);
+    site.idle.delete(writer);
+    if (head === null) return;
+    const request = yield* waitFor(readRequest(head, reader, writer), PATIENCE);
+    const answer = yield* answerOrExcuse(request);
+    const isLast = request.isLast || site.isStopping;
+    yield* sendAnswer(writer, { ...request, isLast }, answer);
+    if (isLast) return;
   }
 }
 
@@ -151,38 +164,53 @@ function* refuse(
   });
 }
 
-function* serveConnection(reader: StreamReader, writer: StreamWriter) {
+function* serveConnection(site: Site, reader: StreamReader, writer: StreamWriter) {
   yield* asyncWith(writer, function* () {
     try {
       try {
-        yield* talk(reader, writer);
+        yield* talk(site, reader, writer);
       } catch (error) {
         if (!(error instanceof HttpError)) throw error;
         yield* refuse(reader, writer, error);
       }
     } catch (error) {
       if (!isEndOfClient(error)) throw error; // startServer reports it
+    } finally {
+      site.idle.delete(writer);
     }
   });
 }
 
 /** It left in the middle of a request, it is gone, or it has nothing to say. */
 function isEndOfClient(error: unknown) {
-  if (error instanceof IncompleteReadError || error instanceof TimeoutError) return true;
-  return ["ECONNRESET", "EPIPE"].includes((error as NodeJS.ErrnoException | null)?.code ?? "");
+  return error instanceof IncompleteReadError || error instanceof TimeoutError || isConnectionLost(error);
 }
 
-/** Listens on this machine. */
-export function* startSite(port: number) {
-  const server = yield* startServer(serveConnection, "127.0.0.1", port, { limit: HEAD_LIMIT });
-  const address = server.sockets[0] as { host: string; port: number };
-  return { server, port: address.port };
+export function* startSite(wanted: number) {
+  const site: Site = { idle: new Set(), isStopping: false };
+  const serve = (reader: StreamReader, writer: StreamWriter) => serveConnection(site, reader, writer);
+  const server = yield* startServer(serve, "127.0.0.1", wanted, { limit: HEAD_LIMIT });
+  return {
+    port: server.port,
+    /** Answers to what was asked for get so many seconds; nobody else is waited for. */
+    *stop(seconds: number): Coroutine<void> {
+      site.isStopping = true;
+      for (const writer of site.idle) writer.close();
+      yield* server.stop(seconds);
+    },
+  };
 }
 
 function* serve(wanted: number) {
-  const { server, port } = yield* startSite(wanted);
-  console.log(`http://127.0.0.1:${port}/`);
-  yield* server.serveForever();
+  const site = yield* startSite(wanted);
+  const loop = getRunningLoop() as EventLoop;
+  const told = new Event();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) loop.addSignalHandler(signal, () => told.set());
+  console.log(`http://127.0.0.1:${site.port}/`);
+  yield* told.wait();
+  console.log("closing");
+  yield* site.stop(PATIENCE);
+  console.log("closed");
 }
 
 const REQUESTS = [
@@ -193,15 +221,15 @@ const REQUESTS = [
 ];
 
 function* show() {
-  const { server, port } = yield* startSite(0);
-  const [reader, writer] = yield* openConnection("127.0.0.1", port);
+  const site = yield* startSite(0);
+  const [reader, writer] = yield* openConnection("127.0.0.1", site.port);
   yield* asyncWith(writer, function* () {
     writer.writelines(REQUESTS);
     const answers = yield* reader.read();
     print(">", Buffer.concat(REQUESTS));
     print("<", answers);
   });
-  yield* server.stop(PATIENCE);
+  yield* site.stop(PATIENCE);
   console.log("the server is closed, and nobody is connected");
 }
 
@@ -212,10 +240,5 @@ function print(sign: string, bytes: Buffer) {
 
 if (isMain(import.meta.url)) {
   const port = process.argv[2];
-  try {
-    await run(port === undefined ? show() : serve(Number(port)));
-  } catch (error) {
-    if (!(error instanceof KeyboardInterrupt)) throw error;
-    console.log("closed");
-  }
+  await run(port === undefined ? show() : serve(Number(port)));
 }

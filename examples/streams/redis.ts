@@ -2,14 +2,22 @@
 // these futures in the order of the answers. So whoever waits for each answer talks line by line, and who does not, or hands over
 // many commands at once, has pipelining for nothing. A future that was cancelled keeps its place: its answer is thrown away,
 // and the next one is still for the next. The subscribers read what comes to them, each over a connection of its own.
-import type { ChildProcess } from "node:child_process";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import type { Coroutine, Future, Manager, StreamReader, StreamWriter, Task, TaskStatus } from "aioloop";
+import type {
+  Coroutine,
+  Future,
+  Manager,
+  Process,
+  StreamReader,
+  StreamWriter,
+  Task,
+  TaskStatus,
+} from "aioloop";
 import {
   asyncWith,
   cancelAndWait,
+  createSubprocessExec,
   createTask,
+  DEVNULL,
   gather,
   getRunningLoop,
   isCancelled,
@@ -19,7 +27,6 @@ import {
   sleep,
   startServer,
   TaskGroup,
-  wrapFuture,
 } from "aioloop";
 import type { Command, Reply } from "../lib/resp.ts";
 import { commandBytes, ReplyError, readReply } from "../lib/resp.ts";
@@ -174,38 +181,47 @@ function* published(redis: Redis, port: number) {
 /** A port that is free now. */
 function* freePort() {
   const server = yield* startServer(() => {}, "127.0.0.1", 0);
-  const { port } = server.sockets[0] as { port: number };
+  const { port } = server;
   server.close();
   yield* server.waitClosed();
   return port;
 }
 
 /** Connects as soon as the server listens. */
-function* connectToNew(child: ChildProcess, port: number) {
+function* connectToNew(child: Process, port: number) {
   for (;;) {
     try {
       return yield* connect(port);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ECONNREFUSED") throw error;
-      if (child.exitCode !== null) throw new Error(`redis-server ended with exit code ${child.exitCode}`);
+      if (child.returncode !== null) throw new Error(`redis-server ended with exit code ${child.returncode}`);
       yield* sleep(0.05);
     }
   }
 }
 
-function* main() {
-  const port = yield* freePort();
-  const child = spawn("redis-server", ["--port", `${port}`, "--bind", "127.0.0.1", "--save", ""], {
-    stdio: "ignore",
-  });
+/** Starts it on a port; null where there is none. */
+function* startRedis(port: number): Coroutine<Process | null> {
+  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", ""];
   try {
-    yield* wrapFuture(once(child, "spawn"));
+    return yield* createSubprocessExec("redis-server", args, {
+      stdin: DEVNULL,
+      stdout: DEVNULL,
+      stderr: DEVNULL,
+    });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return null;
+  }
+}
+
+function* main() {
+  const port = yield* freePort();
+  const child = yield* startRedis(port);
+  if (child === null) {
     console.log("redis-server is not installed: apt-get install redis-server");
     return;
   }
-  const ended = once(child, "exit");
   try {
     yield* asyncWith(yield* connectToNew(child, port), function* (redis) {
       yield* oneByOne(redis);
@@ -213,8 +229,8 @@ function* main() {
       yield* published(redis, port);
     });
   } finally {
-    child.kill();
-    yield* wrapFuture(ended);
+    child.terminate();
+    yield* child.wait();
   }
   console.log("the server has ended");
 }

@@ -1,5 +1,6 @@
 // The examples of streams/, started as a user starts them: sockets know no virtual time. After a change that is meant, write what the
-// example prints to recorded/streams/. Clients that nobody here wrote talk to the HTTP server.
+// example prints to recorded/streams/. Clients that nobody here wrote talk to the HTTP server; of what the supervisor starts nobody may
+// be left.
 import type { ChildProcess } from "node:child_process";
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -9,7 +10,7 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const startOf = (name: string) => ["scripts/run.mjs", `examples/streams/${name}.ts`];
@@ -27,6 +28,8 @@ function start(name: string, env: NodeJS.ProcessEnv = process.env) {
 }
 
 const isInstalled = (program: string) => spawnSync(program, ["--version"]).error === undefined;
+/** An environment in which no program is found. */
+const nowhere = { ...process.env, PATH: "", Path: "" };
 
 test.each(["echo", "chat", "http-server", "http-client"])("%s prints its recorded output", async (name) => {
   expect(await start(name)).toEqual({ stdout: recorded(name), stderr: "" });
@@ -39,10 +42,27 @@ test("redis talks to a real Redis server, and prints its recorded output", async
 });
 
 test("redis says how to install the server where there is none, and ends with exit code 0", async () => {
-  const env = { ...process.env, PATH: "", Path: "" };
   const stdout = "redis-server is not installed: apt-get install redis-server\n";
-  expect(await start("redis", env)).toEqual({ stdout, stderr: "" });
+  expect(await start("redis", nowhere)).toEqual({ stdout, stderr: "" });
 });
+
+test("tls proves names, refuses who cannot, begins in the clear, and prints its recorded output", async (context) => {
+  if (!isInstalled("openssl")) context.skip("openssl is not installed: apt-get install openssl");
+  expect(await start("tls")).toEqual({ stdout: recorded("tls"), stderr: "" });
+});
+
+test("tls says how to install openssl where there is none, and ends with exit code 0", async () => {
+  const stdout = "openssl is not installed: apt-get install openssl\n";
+  expect(await start("tls", nowhere)).toEqual({ stdout, stderr: "" });
+});
+
+/** Starts http-server on a free port. */
+async function serving() {
+  const server = spawn(process.execPath, [...startOf("http-server"), "0"], { cwd: root });
+  const errors = text(server.stderr!);
+  const [line] = await once(server.stdout!, "data");
+  return { server, errors, url: String(line).trim() };
+}
 
 describe("http-server, with a port", () => {
   let server: ChildProcess;
@@ -51,10 +71,7 @@ describe("http-server, with a port", () => {
   let errors: Promise<string>;
 
   beforeAll(async () => {
-    server = spawn(process.execPath, [...startOf("http-server"), "0"], { cwd: root });
-    errors = text(server.stderr!);
-    const [line] = await once(server.stdout!, "data");
-    url = String(line).trim();
+    ({ server, errors, url } = await serving());
     port = Number(new URL(url).port);
   });
   afterAll(() => {
@@ -179,9 +196,154 @@ describe("http-server, with a port", () => {
     idle.destroy();
     expect({ exit, output, errors: await errors }).toEqual({
       exit: [0, null],
-      output: "closed\n",
+      output: "closing\nclosed\n",
       errors: "",
     });
+  });
+});
+
+test("http-server, told to end by SIGTERM, takes no more connections, but a request that has begun gets its answer", async () => {
+  const { server, errors, url } = await serving();
+  const port = Number(new URL(url).port);
+  const [idle, busy] = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
+  const ended = once(idle.resume(), "end");
+  busy.write("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n");
+  const [told] = await once(busy, "data");
+  expect(String(told)).toBe("HTTP/1.1 100 Continue\r\n\r\n");
+  const [exited, output, answered] = [once(server, "exit"), text(server.stdout!), text(busy)];
+  server.kill("SIGTERM");
+  await ended;
+  idle.destroy();
+  const [refused] = await once(connect(port, "127.0.0.1"), "error");
+  expect(refused.code).toBe("ECONNREFUSED");
+  busy.end("Hello\n");
+  const answer = await answered;
+  expect(answer).toContain("HTTP/1.1 200 OK\r\n");
+  expect(answer).toContain("\r\nConnection: close\r\n");
+  expect(answer.endsWith("\r\n\r\nHello\n")).toBe(true);
+  expect({ exit: await exited, output: await output, errors: await errors }).toEqual({
+    exit: [0, null],
+    output: "closing\nclosed\n",
+    errors: "",
+  });
+});
+
+describe("supervisor", () => {
+  /** The lines of each program, one program after the other: which of two speaks first is chance. */
+  const byProgram = (output: string) =>
+    output
+      .trimEnd()
+      .split("\n")
+      .map((line, at) => ({ line, at, name: line.split(" ")[0]! }))
+      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.at - b.at))
+      .map(({ line }) => line);
+
+  /** Whether a process runs; one that has ended, and was not waited for by whoever is to, does not. */
+  function isRunning(pid: number) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+    const status = spawnSync("ps", ["-o", "stat=", "-p", `${pid}`], { encoding: "utf8" });
+    return status.stdout.trim() !== "" && !status.stdout.startsWith("Z");
+  }
+
+  const started: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of started.splice(0)) if (child.exitCode === null) child.kill("SIGTERM");
+  });
+
+  /** Starts it with command lines; `wanted` is in its output when this returns. */
+  async function supervising(lines: readonly string[], wanted: RegExp) {
+    const child = spawn(process.execPath, [...startOf("supervisor"), ...lines], { cwd: root });
+    started.push(child);
+    const ended = Promise.all([once(child, "exit"), text(child.stderr)]);
+    let output = "";
+    child.stdout.setEncoding("utf8");
+    const seen = new Promise<void>((resolve) => {
+      child.stdout.on("data", (data: string) => {
+        output += data;
+        if (wanted.test(output)) resolve();
+      });
+    });
+    await Promise.race([seen, ended]);
+    expect(output).toMatch(wanted);
+    const pids = [...output.matchAll(/ pid (\d+)/g)].map((match) => Number(match[1]));
+    return {
+      pids,
+      /** Its end, of itself or by a signal. */
+      async end(signal: NodeJS.Signals | null) {
+        if (signal !== null) child.kill(signal);
+        const [exit, errors] = await ended;
+        return { exit, errors, output };
+      },
+    };
+  }
+
+  // Each of them says who it is, and whom it has started.
+  const HARMLESS = "sleep 1000 & echo ok pid $$; echo ok pid $!; wait";
+  const STUBBORN = "trap '' TERM INT; sleep 1001 & echo ok pid $$; echo ok pid $!; while :; do sleep 1; done";
+  const NEGLIGENT = "echo ok pid $$; trap 'exit 0' TERM; sleep 1002 & echo ok pid $!; wait";
+  const THREE = [HARMLESS, STUBBORN, NEGLIGENT];
+
+  test("it starts again what dies, stops who does not want to end, and prints its recorded output", async () => {
+    const { stdout, stderr } = await start("supervisor");
+    expect(byProgram(stdout)).toEqual(byProgram(recorded("supervisor")));
+    expect(stderr).toBe("");
+  });
+
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "after %s no child is left, nor a child of a child, even of those that ignore SIGTERM",
+    async (signal) => {
+      const { pids, end } = await supervising(THREE, /(?:ok pid \d+\n[\s\S]*){6}/);
+      expect(pids).toHaveLength(6);
+      expect(pids.map(isRunning)).toEqual(pids.map(() => true));
+      const { exit, errors, output } = await end(signal);
+      await expect.poll(() => pids.filter(isRunning)).toEqual([]);
+      expect({ exit, errors }).toEqual({ exit: [0, null], errors: "" });
+      expect(byProgram(output.replace(/.* pid .*\n/g, ""))).toEqual([
+        `${signal}: all are stopped`,
+        "echo  ! ended with exit code 0",
+        "sleep ! ended with SIGTERM",
+        "trap  ! does not end: SIGKILL",
+        "trap  ! ended with SIGKILL",
+      ]);
+    },
+  );
+
+  test("what a child that died has left behind is gone before it starts again", async () => {
+    const line = "sleep 1003 & echo ok pid $!; [ $LIFE = 2 ] || exit 7; wait";
+    const { pids, end } = await supervising([line], /(?:ok pid \d+\n[\s\S]*){2}/);
+    await expect.poll(() => pids.map(isRunning)).toEqual([false, true]);
+    const { output } = await end("SIGTERM");
+    expect(output).toContain("sleep ! ended with exit code 7\nsleep ! starts again in 0.1 s\n");
+    await expect.poll(() => pids.map(isRunning)).toEqual([false, false]);
+  });
+
+  test("a program that dies too often is given up, the others are stopped, and the exit code is 1", async () => {
+    const { end } = await supervising(["exit 3", STUBBORN], /given up/);
+    const { exit, errors, output } = await end(null);
+    expect({ exit, errors }).toEqual({ exit: [1, null], errors: "" });
+    expect(output.match(/ended with exit code 3/g)).toHaveLength(5);
+    expect(output.match(/starts again in .*/g)).toEqual(
+      [0.1, 0.2, 0.4, 0.8].map((delay) => `starts again in ${delay} s`),
+    );
+    expect(output).toContain("exit ! given up: died 5 times within 10 s\n");
+    expect(output).toContain("trap ! ended with SIGKILL\n");
+  });
+
+  test("it ends when all programs have, and of a line that is too long nothing is lost", async () => {
+    const long = "head -c 200000 /dev/zero | tr '\\0' a; echo; echo -n after it";
+    const { end } = await supervising(["echo one; echo two >&2", long], /head ! ended/);
+    const { exit, errors, output } = await end(null);
+    expect({ exit, errors }).toEqual({ exit: [0, null], errors: "" });
+    const said = byProgram(output);
+    expect(said.slice(0, 3)).toEqual(["echo | one", "echo | two", "echo ! ended with exit code 0"]);
+    expect(said.slice(-2)).toEqual(["head | after it", "head ! ended with exit code 0"]);
+    const pieces = said.slice(3, -2).map((line) => /^head \| (a*)$/.exec(line)?.[1]);
+    expect(pieces.length).toBeGreaterThan(2);
+    expect(pieces.join("")).toBe("a".repeat(200_000));
   });
 });
 

@@ -2,7 +2,7 @@
  * What tasks needs of loop and nobody else should: `@aioloop/loop/kernel`. Not part of the public API.
  */
 export { leave, opened, running } from "./contextvars.ts";
-export { NO_ARGS, slots } from "./events.ts";
+export { handleOf, NO_ARGS, slots } from "./events.ts";
 export { leavesLoop } from "./exceptions.ts";
 export { Failure } from "./failures.ts";
 export {

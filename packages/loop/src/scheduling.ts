@@ -164,6 +164,14 @@ export class Scheduling extends Reporting {
     if (this._parked) this.#wake();
   }
 
+  /** @internal What I/O brings: a parked loop turns when all of it is there. */
+  _enqueueArrival(handle: Handle): void {
+    this._ready.push(handle);
+    if (!this._parked) return;
+    if (this._closed || this._selector.gather === undefined) this.#wake();
+    else this._selector.gather();
+  }
+
   #wake(): void {
     if (this._closed) {
       this._ready.clear();

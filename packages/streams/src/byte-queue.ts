@@ -46,7 +46,8 @@ export class ByteQueue {
 
   clear(): void {
     this.length = 0;
-    this.#chunks = [];
+    if (this.#chunks.length === 1) this.#chunks.pop();
+    else if (this.#chunks.length > 0) this.#chunks = [];
     this.#first = 0;
     this.#offset = 0;
     this.#gathering = null;

@@ -2,7 +2,7 @@
 import type { ChildProcess, SpawnOptions, StdioOptions } from "node:child_process";
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, resolve } from "node:path";
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
 import { describe } from "@aioloop/loop/kernel";
 import type { SubprocessProtocol } from "./protocols.ts";
@@ -64,17 +64,21 @@ function checkText(call: string, what: string, text: unknown): void {
   throw new TypeError(`${call}: ${what} must be a string without a zero byte, got ${describe(text)}`);
 }
 
+/** Where programs are looked for if the environment has no PATH. */
+const DEFAULT_PATH = "/bin:/usr/bin";
+
 /** The shell in between would say it in its output. @throws Node's error as of spawn */
 function checkExecutable(
   program: string,
   { cwd = "", env = process.env as Record<string, string> }: SubprocessOptions,
 ): void {
   const isPath = program.includes("/");
-  const folders = isPath ? [cwd] : (env["PATH"] ?? "").split(delimiter);
+  // What the child would do after it has gone to its folder. CPython: `os.get_exec_path`.
+  const folders = isPath ? [""] : (env["PATH"] ?? DEFAULT_PATH).split(delimiter);
   let code = "ENOENT";
   for (const folder of folders) {
     try {
-      accessSync(isPath ? resolve(folder, program) : join(folder, program), constants.X_OK);
+      accessSync(resolve(cwd, folder, program), constants.X_OK);
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EACCES") code = "EACCES";

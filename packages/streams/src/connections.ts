@@ -2,16 +2,16 @@
 
 import { statSync, unlinkSync } from "node:fs";
 import type { ListenOptions, Socket, TcpNetConnectOpts } from "node:net";
-import { connect, createServer as createNetServer } from "node:net";
-import type { TLSSocket } from "node:tls";
+import { connect, Socket as NetSocket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
 import { copyContext, ExceptionGroup, isCancelled, logger, RuntimeError, wrapFuture } from "@aioloop/loop";
 import { describe } from "@aioloop/loop/kernel";
 import { staggeredRace } from "@aioloop/tasks";
 import type { AddressRecord, Family } from "./addresses.ts";
 import { interleave, resolve } from "./addresses.ts";
+import { Listener } from "./listeners.ts";
 import type { StreamProtocol } from "./protocols.ts";
-import type { Listener } from "./server.ts";
 import { Server } from "./server.ts";
 import type { SocketTransportOptions } from "./socket-transport.ts";
 import { SocketTransport } from "./socket-transport.ts";
@@ -32,7 +32,7 @@ export interface ConnectionOptions {
   allErrors?: boolean | undefined;
   /** Speak TLS: true, or Node's options of a secure context. */
   ssl?: TlsOptions | boolean | null | undefined;
-  /** The name that the server must prove; default: the host. */
+  /** The name that the server must prove; default: `ssl.servername`, or the host. */
   serverHostname?: string | undefined;
   /** Seconds for the TLS handshake. Default: 60. */
   sslHandshakeTimeout?: number | undefined;
@@ -139,7 +139,7 @@ export function* createConnection<P extends StreamProtocol>(
   const socket = yield* openSocket(loop, host, port, options);
   const ssl = tlsOptionsOf(options.ssl);
   if (ssl === null) return yield* transportOver(loop, socket, protocolFactory, {});
-  const serverHostname = options.serverHostname ?? host;
+  const serverHostname = options.serverHostname ?? ssl.servername ?? host;
   const secure = yield* secureClient(loop, socket, ssl, { ...options, serverHostname });
   return yield* transportOver(loop, secure, protocolFactory, { isTls: true, extra: tlsInfo(secure, ssl) });
 }
@@ -155,6 +155,43 @@ export function* createUnixConnection<P extends StreamProtocol>(
 ): Coroutine<[Transport, P]> {
   const socket = yield* connectSocket(loop, { path });
   return yield* transportOver(loop, socket, protocolFactory, { extra: { peername: path } });
+}
+
+export interface AcceptedSocketOptions {
+  /** Speak TLS: Node's options of a secure context, with `key` and `cert`. */
+  ssl?: TlsOptions | null | undefined;
+  /** Seconds for the TLS handshake. Default: 60. */
+  sslHandshakeTimeout?: number | undefined;
+}
+
+export function* connectAcceptedSocket<P extends StreamProtocol>(
+  loop: BaseEventLoop,
+  protocolFactory: () => P,
+  socket: Socket,
+  options: AcceptedSocketOptions,
+): Coroutine<[Transport, P]> {
+  const call = "connectAcceptedSocket(protocolFactory, socket)";
+  const { ssl = null, sslHandshakeTimeout } = options;
+  if (!(socket instanceof NetSocket)) {
+    throw new TypeError(`${call}: a Socket of node:net is required, got ${describe(socket)}`);
+  }
+  if (socket.connecting) throw new RangeError(`${call}: the socket is not connected yet`);
+  if (sslHandshakeTimeout !== undefined && ssl === null) {
+    throw new RangeError(`${call}: sslHandshakeTimeout means something with ssl only`);
+  }
+  const isSecure = socket instanceof TLSSocket;
+  if (isSecure && ssl !== null) throw new TypeError(`${call}: the socket speaks TLS already; leave ssl out`);
+  socket.on("error", () => {}); // until its transport listens
+  socket.allowHalfOpen = true;
+  socket.setNoDelay(true);
+  if (ssl === null) {
+    const over = isSecure ? { isTls: true, extra: tlsInfo(socket, {}) } : {};
+    const connected = yield* transportOver(loop, socket, protocolFactory, over);
+    if (connected[0].isReading()) socket.resume(); // its server may have paused it
+    return connected;
+  }
+  const secure = yield* secureServer(loop, socket, ssl, { sslHandshakeTimeout });
+  return yield* transportOver(loop, secure, protocolFactory, { isTls: true, extra: tlsInfo(secure, ssl) });
 }
 
 function* transportOver<P extends StreamProtocol>(
@@ -193,6 +230,7 @@ export function* startTls(
   protocol: StreamProtocol,
   ssl: TlsOptions,
   options: StartTlsOptions,
+  takeEarly: (() => Buffer) | null = null,
 ): Coroutine<Transport> {
   if (!(transport instanceof SocketTransport)) {
     throw new TypeError(
@@ -201,7 +239,8 @@ export function* startTls(
   }
   if (transport.isClosing()) throw new RuntimeError(`startTls(): ${transport} is closing`);
   const mustProve = options.serverSide !== true && ssl.rejectUnauthorized !== false;
-  if (mustProve && options.serverHostname === undefined) {
+  const serverHostname = options.serverHostname ?? ssl.servername;
+  if (mustProve && serverHostname === undefined) {
     throw new RangeError(
       "startTls(): a client must say which name the server has to prove, { serverHostname }; or prove none, { rejectUnauthorized: false }",
     );
@@ -216,11 +255,13 @@ export function* startTls(
   if (transport.isClosing()) throw new RuntimeError(`startTls(): ${transport} is closing`);
   const server = transport._server;
   const socket = transport._release();
+  const early = takeEarly?.() ?? null;
+  if (early !== null && early.length > 0) socket.unshift(early);
   let secure: TLSSocket;
   try {
     secure = yield* options.serverSide === true
       ? secureServer(loop, socket, ssl, options)
-      : secureClient(loop, socket, ssl, options);
+      : secureClient(loop, socket, ssl, { ...options, serverHostname });
   } catch (error) {
     loop.callSoon(() => protocol.connectionLost(isCancelled(error) ? null : error));
     throw error;
@@ -260,7 +301,9 @@ export function* createServer(
   }
   const accept = (socket: Socket, more: SocketTransportOptions) => {
     try {
-      new SocketTransport(loop, socket, protocolFactory(), { ...more, server });
+      if (server._isClosed)
+        socket.destroy(); // it was on its way
+      else new SocketTransport(loop, socket, protocolFactory(), { ...more, server });
     } catch (exception) {
       socket.destroy();
       loop.callExceptionHandler({ message: "Error in the protocol factory of a server", exception });
@@ -284,26 +327,12 @@ export function* createServer(
   };
   // In a turn of the loop, and in the context of who made the server.
   const context = copyContext();
-  const listeners: Listener[] = places.map((place) => {
-    const listening = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const listeners = places.map((place) => {
+    return new Listener(loop, { ...place, backlog, ...(reusePort && { reusePort }) }, (socket) => {
       socket.on("error", () => {}); // until its transport listens
       if (loop.isClosed()) socket.destroy();
       else loop.callSoon({ callback: begin, context }, socket);
     });
-    return {
-      server: listening,
-      listen: () =>
-        new Promise<void>((resolve, reject) => {
-          listening.once("error", reject);
-          listening.listen({ ...place, backlog, ...(reusePort && { reusePort }) }, () => {
-            listening.off("error", reject);
-            listening.on("error", (exception) => {
-              loop.callExceptionHandler({ message: "a server failed to accept a connection", exception });
-            });
-            resolve();
-          });
-        }),
-    };
   });
   const server = new Server(loop, listeners);
   if (startServing) {

@@ -1,4 +1,5 @@
-/** What reading a stream can throw. CPython: `exceptions`. Errors of sockets are Node's own, with their `code`. */
+/** What streams can throw. CPython: `exceptions`. Errors of sockets are Node's own, with their `code`. */
+import { RuntimeError } from "@aioloop/loop";
 
 /** The stream ended before what was asked for had come. CPython: `exceptions.IncompleteReadError`. */
 export class IncompleteReadError extends Error {
@@ -39,4 +40,27 @@ export function connectionReset(message: string): NodeJS.ErrnoException {
 /** Nobody reads what is written: `code` is EPIPE. CPython: builtin `BrokenPipeError`. */
 export function brokenPipe(message: string): NodeJS.ErrnoException {
   return Object.assign(new Error(message), { code: "EPIPE" });
+}
+
+const CONNECTION_LOST: ReadonlySet<unknown> = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ESHUTDOWN",
+  "ECONNABORTED",
+  "ECONNREFUSED",
+]);
+
+/**
+ * Whether an error says that the other side is gone, or was never there: its `code` is ECONNRESET, EPIPE, ESHUTDOWN, ECONNABORTED
+ * or ECONNREFUSED. For `catch`, where CPython's programs have `except ConnectionError`.
+ */
+export function isConnectionLost(error: unknown): boolean {
+  return CONNECTION_LOST.has((error as NodeJS.ErrnoException | null | undefined)?.code);
+}
+
+/** `sendfile({ fallback: false })`: the system's sendfile(2) cannot be used. CPython: `exceptions.SendfileNotAvailableError`. */
+export class SendfileNotAvailableError extends RuntimeError {
+  static {
+    this.prototype.name = "SendfileNotAvailableError";
+  }
 }

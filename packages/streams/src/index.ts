@@ -1,9 +1,19 @@
 /** Bytes in and out, on Node: transports and protocols, connections, servers, streams. */
 export type { Address, AddressRecord, Family } from "./addresses.ts";
 export { DEVNULL, PIPE, type Redirection, STDOUT, type SubprocessOptions } from "./children.ts";
-export type { ConnectionOptions, ServerOptions, StartTlsOptions } from "./connections.ts";
+export type {
+  AcceptedSocketOptions,
+  ConnectionOptions,
+  ServerOptions,
+  StartTlsOptions,
+} from "./connections.ts";
 export type { DatagramOptions } from "./datagrams.ts";
-export { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
+export {
+  IncompleteReadError,
+  isConnectionLost,
+  LimitOverrunError,
+  SendfileNotAvailableError,
+} from "./exceptions.ts";
 export { EventLoop } from "./node-events.ts";
 export { writerTo } from "./node-streams.ts";
 export {
@@ -21,6 +31,7 @@ export {
   type StreamProtocol,
   SubprocessProtocol,
 } from "./protocols.ts";
+export type { SendfileOptions } from "./sendfile.ts";
 export { Server } from "./server.ts";
 export type { Signal } from "./signals.ts";
 export { StreamReader, type StreamReaderOptions } from "./stream-reader.ts";

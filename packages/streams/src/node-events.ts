@@ -1,4 +1,6 @@
 /** EventLoop: the host loop on Node, with connections and servers. CPython: `unix_events.SelectorEventLoop`. */
+import type { FileHandle } from "node:fs/promises";
+import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { Callback, Coroutine } from "@aioloop/loop";
 import { wrapFuture } from "@aioloop/loop";
@@ -7,8 +9,14 @@ import type { AddressRecord, Family } from "./addresses.ts";
 import { nameOf, resolve } from "./addresses.ts";
 import type { SubprocessOptions } from "./children.ts";
 import { closeChildren, subprocessExec, subprocessShell } from "./children.ts";
-import type { ConnectionOptions, ServerOptions, StartTlsOptions } from "./connections.ts";
+import type {
+  AcceptedSocketOptions,
+  ConnectionOptions,
+  ServerOptions,
+  StartTlsOptions,
+} from "./connections.ts";
 import {
+  connectAcceptedSocket,
   createConnection,
   createServer,
   createUnixConnection,
@@ -26,6 +34,8 @@ import type {
   StreamProtocol,
   SubprocessProtocol,
 } from "./protocols.ts";
+import type { SendfileOptions } from "./sendfile.ts";
+import { sendfile } from "./sendfile.ts";
 import type { Server } from "./server.ts";
 import type { Signal } from "./signals.ts";
 import { SignalHandlers } from "./signals.ts";
@@ -84,6 +94,33 @@ export class EventLoop extends HostEventLoop {
   ): Coroutine<Server> {
     removeStaleSocket(path);
     return yield* createServer(this, protocolFactory, [{ path }], options);
+  }
+
+  /**
+   * A connection that somebody else has accepted, a server of Node's for example, gets a transport and a protocol; the socket is the
+   * transport's from then on. With `ssl` this side is the server of the handshake.
+   * @throws what the handshake throws. CPython: `BaseEventLoop.connect_accepted_socket`.
+   */
+  connectAcceptedSocket<P extends StreamProtocol>(
+    protocolFactory: () => P,
+    socket: Socket,
+    options: AcceptedSocketOptions = {},
+  ): Coroutine<[Transport, P]> {
+    return connectAcceptedSocket(this, protocolFactory, socket, options);
+  }
+
+  /**
+   * Sends a file, by its path or as a FileHandle (whose own position does not count and does not change), over a connection; gives
+   * the number of bytes. They are sent or in the transport's buffer then, which does not grow beyond its limits.
+   * @throws RuntimeError for a transport that closes, SendfileNotAvailableError where `fallback` is false, Node's error with its code
+   * if the file cannot be read (ENOENT, …) or the connection breaks (ECONNRESET, EPIPE). CPython: `BaseEventLoop.sendfile`.
+   */
+  sendfile(
+    transport: Transport,
+    file: string | FileHandle,
+    options: SendfileOptions = {},
+  ): Coroutine<number> {
+    return sendfile(this, transport, file, options);
   }
 
   /** Reads a Readable of Node's with a protocol. CPython: `BaseEventLoop.connect_read_pipe`. */

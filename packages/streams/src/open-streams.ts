@@ -1,6 +1,7 @@
 /** Connections and servers as pairs of StreamReader and StreamWriter. CPython: `open_connection`, `start_server` of `streams`. */
-import type { Coroutine } from "@aioloop/loop";
-import { getRunningLoop, RuntimeError } from "@aioloop/loop";
+import type { Coroutine, Future } from "@aioloop/loop";
+import { getRunningLoop, iscoroutine, RuntimeError, wrapFuture } from "@aioloop/loop";
+import { isThenable } from "@aioloop/loop/kernel";
 import type { ConnectionOptions, ServerOptions } from "./connections.ts";
 import { EventLoop } from "./node-events.ts";
 import type { Server } from "./server.ts";
@@ -61,7 +62,8 @@ export function* startServer(
   { limit, ...options }: ServerOptions & LimitOption = {},
 ): Coroutine<Server> {
   const loop = loopFor("startServer()");
-  return yield* loop.createServer(() => protocolFor(loop, clientConnected, limit), host, port, options);
+  const handlers = new Handlers(loop, clientConnected, limit);
+  return handlers.of(yield* loop.createServer(() => handlers.newProtocol(), host, port, options));
 }
 
 /** Listens at a Unix socket. CPython: `streams.start_unix_server`. */
@@ -71,13 +73,42 @@ export function* startUnixServer(
   { limit, ...options }: ServerOptions & LimitOption = {},
 ): Coroutine<Server> {
   const loop = loopFor("startUnixServer()");
-  return yield* loop.createUnixServer(() => protocolFor(loop, clientConnected, limit), path, options);
+  const handlers = new Handlers(loop, clientConnected, limit);
+  return handlers.of(yield* loop.createUnixServer(() => handlers.newProtocol(), path, options));
 }
 
-function protocolFor(
-  loop: EventLoop,
-  clientConnected: ClientConnected,
-  limit: number | undefined,
-): StreamReaderProtocol {
-  return new StreamReaderProtocol(new StreamReader({ limit, loop }), clientConnected, loop);
+/** What runs for the connections of one server, so that Server.stop() can wait for it. */
+class Handlers {
+  readonly #loop: EventLoop;
+  readonly #clientConnected: ClientConnected;
+  readonly #limit: number | undefined;
+  readonly #running: Set<Future<unknown>> = new Set();
+
+  constructor(loop: EventLoop, clientConnected: ClientConnected, limit: number | undefined) {
+    this.#loop = loop;
+    this.#clientConnected = clientConnected;
+    this.#limit = limit;
+  }
+
+  newProtocol(): StreamReaderProtocol {
+    const reader = new StreamReader({ limit: this.#limit, loop: this.#loop });
+    return new StreamReaderProtocol(reader, (reader, writer) => this.#handle(reader, writer), this.#loop);
+  }
+
+  of(server: Server): Server {
+    server._handlers = this.#running;
+    return server;
+  }
+
+  #handle(reader: StreamReader, writer: StreamWriter): Future<unknown> | null {
+    const loop = this.#loop;
+    const handled = this.#clientConnected(reader, writer);
+    let running: Future<unknown>;
+    if (iscoroutine(handled)) running = loop.createTask(handled) as Future<unknown>;
+    else if (isThenable(handled)) running = wrapFuture(handled, { loop });
+    else return null;
+    this.#running.add(running);
+    running.addDoneCallback(() => void this.#running.delete(running));
+    return running;
+  }
 }

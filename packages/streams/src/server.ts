@@ -3,19 +3,17 @@
  *
  *      created ──startServing──► serving ──close──► closed ──the last connection ends──► waitClosed() returns
  */
-import type { AddressInfo, Server as NetServer } from "node:net";
 import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
-import { isCancelled, RuntimeError, wrapFuture } from "@aioloop/loop";
+import { isCancelled, logger, RuntimeError, wrapFuture } from "@aioloop/loop";
 import { inspectable } from "@aioloop/loop/kernel";
 import type { Manager } from "@aioloop/tasks";
+import { currentTask, wait } from "@aioloop/tasks";
 import type { Address } from "./addresses.ts";
+import type { Listener } from "./listeners.ts";
 import type { Attachable, SocketTransport } from "./socket-transport.ts";
 
-/** Something that listens when it is told to. */
-export interface Listener {
-  readonly server: NetServer;
-  listen(): Promise<void>;
-}
+/** Codes of an address that is none of this machine. */
+const NOT_HERE: ReadonlySet<unknown> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
 export class Server implements Manager<Server>, Attachable {
   readonly #loop: BaseEventLoop;
@@ -25,6 +23,8 @@ export class Server implements Manager<Server>, Attachable {
   #waiters: Future<void>[] | null = [];
   #forever: Future<void> | null = null;
   #isForever = false;
+  /** @internal What `startServer` made of its handlers, and is not done yet. */
+  _handlers: ReadonlySet<Future<unknown>> = new Set();
 
   constructor(loop: BaseEventLoop, listeners: readonly Listener[]) {
     this.#loop = loop;
@@ -39,14 +39,19 @@ export class Server implements Manager<Server>, Attachable {
     return this.#isServing;
   }
 
-  /** The addresses at which it listens; none once it is closed. CPython: `Server.sockets`. */
+  /**
+   * The addresses at which it listens, none once it is closed; before startServing() those at which it will, with port 0 where the
+   * system is to choose one. CPython: `Server.sockets`.
+   */
   get sockets(): readonly Address[] {
-    return (this.#listeners ?? []).map(({ server }) => {
-      const address = server.address() as AddressInfo | string | null;
-      return typeof address === "string" || address === null
-        ? (address ?? "")
-        : { host: address.address, port: address.port };
-    });
+    return (this.#listeners ?? []).map(({ address }) => address);
+  }
+
+  /** The port of the first socket: what port 0 has become. @throws RuntimeError where there is none: closed, not started, a Unix socket */
+  get port(): number {
+    const [first] = this.sockets;
+    if (typeof first !== "object" || first.port === 0) throw new RuntimeError(`port: ${this} has none`);
+    return first.port;
   }
 
   /** Accepts connections; a server that does already is left as it is. @throws RuntimeError once closed. CPython: `Server.start_serving`. */
@@ -61,12 +66,32 @@ export class Server implements Manager<Server>, Attachable {
       throw new RuntimeError(`startServing(): ${this} is closed; make a new server`);
     if (this.#isServing) return;
     this.#isServing = true;
+    const listeners = this.#listeners;
     try {
-      for (const listener of this.#listeners) yield* wrapFuture(listener.listen(), { loop: this.#loop });
+      const listening = yield* this.#listen(listeners);
+      if (this.#listeners !== null) this.#listeners = listening;
     } catch (error) {
       this.#isServing = false;
+      for (const listener of listeners) listener.close();
       throw error;
     }
+  }
+
+  /** An address that this machine has not is passed over where there are others: of a name, or of a family that is switched off. */
+  *#listen(listeners: readonly Listener[]): Coroutine<Listener[]> {
+    const listening: Listener[] = [];
+    for (const listener of listeners) {
+      if (this.#listeners === null) break; // closed meanwhile
+      try {
+        yield* wrapFuture(listener.listen(), { loop: this.#loop });
+        listening.push(listener);
+      } catch (error) {
+        const isLast = listener === listeners.at(-1) && listening.length === 0;
+        if (isLast || !NOT_HERE.has((error as NodeJS.ErrnoException).code)) throw error;
+        if (this.#loop.getDebug()) logger.warning(`createServer(): ${(error as Error).message}`);
+      }
+    }
+    return listening;
   }
 
   /**
@@ -103,10 +128,7 @@ export class Server implements Manager<Server>, Attachable {
     if (listeners === null) return;
     this.#listeners = null;
     this.#isServing = false;
-    for (const { server } of listeners) {
-      if (server.listening) server.close();
-      else server.once("listening", () => server.close()); // it may be about to listen
-    }
+    for (const listener of listeners) listener.close();
     const forever = this.#forever;
     if (forever !== null && !forever.done()) forever.cancel();
     if (this.#clients.size === 0) this.#wake();
@@ -131,14 +153,22 @@ export class Server implements Manager<Server>, Attachable {
   }
 
   /**
-   * Stops gracefully: accepts no more, gives connections `seconds` to end by themselves (null: without end), and ends those
-   * that are left.
+   * Stops gracefully: accepts no more, and waits until the connections have ended and the handlers that `startServer` made tasks of
+   * are done. After `seconds` (null: never) the connections that are left are aborted, and the handlers cancelled. A handler that
+   * calls it does not wait for itself.
    */
   *stop(seconds: number | null): Coroutine<void> {
     this.close();
-    const timer = seconds === null ? null : this.#loop.callLater(seconds, () => this.abortClients());
+    const self = currentTask(this.#loop);
+    const handlers = () => [...this._handlers].filter((handler) => handler !== self);
+    const end = () => {
+      this.abortClients();
+      for (const handler of handlers()) handler.cancel();
+    };
+    const timer = seconds === null ? null : this.#loop.callLater(seconds, end);
     try {
       yield* this.waitClosed();
+      for (let left = handlers(); left.length > 0; left = handlers()) yield* wait(left);
     } finally {
       timer?.cancel();
     }
@@ -148,6 +178,11 @@ export class Server implements Manager<Server>, Attachable {
     const waiters = this.#waiters;
     this.#waiters = null;
     for (const waiter of waiters ?? []) if (!waiter.done()) waiter.setResult();
+  }
+
+  /** @internal */
+  get _isClosed(): boolean {
+    return this.#listeners === null;
   }
 
   /** @internal */

@@ -8,8 +8,9 @@
  */
 import type { Socket } from "node:net";
 import type { BaseEventLoop, Callback, Context, Future } from "@aioloop/loop";
-import { copyContext, Handle, logger, RuntimeError } from "@aioloop/loop";
-import { inspectable, leavesLoop } from "@aioloop/loop/kernel";
+import { copyContext, logger, RuntimeError } from "@aioloop/loop";
+import { handleOf, inspectable, leavesLoop } from "@aioloop/loop/kernel";
+import { receive, unreceive } from "./arrivals.ts";
 import { brokenPipe } from "./exceptions.ts";
 import type { StreamProtocol } from "./protocols.ts";
 import { isBuffered } from "./protocols.ts";
@@ -80,7 +81,7 @@ export class SocketTransport extends FlowControl implements Transport {
     socket.on("error", (error) => this.#soon(this.#on.error, error));
     socket.on("close", () => this.#soon(this.#on.close, null));
     // At once, since Node throws away what comes while nobody listens; deliver() is called after begin().
-    socket.on("data", (data: Buffer) => this.#soon(this.#on.deliver, data));
+    receive(socket, (data) => this.#soon(this.#on.deliver, data));
     socket.on("end", () => this.#soon(this.#on.deliver, null));
     socket.once("finish", () => this.#soon(this.#on.resume, null));
     this.#server?._attach(this);
@@ -106,7 +107,7 @@ export class SocketTransport extends FlowControl implements Transport {
       this.#socket.destroy();
       return;
     }
-    loop._enqueue(new Handle(callback as Callback<unknown[]>, [value], loop, this.#context));
+    loop._enqueueArrival(handleOf(callback as Callback<[unknown]>, value, loop, this.#context));
   }
 
   #begin(): void {
@@ -323,7 +324,8 @@ export class SocketTransport extends FlowControl implements Transport {
   _release(): Socket {
     const socket = this.#socket;
     socket.pause();
-    for (const event of ["data", "end", "error", "close"]) socket.removeAllListeners(event);
+    unreceive(socket);
+    for (const event of ["end", "error", "close"]) socket.removeAllListeners(event);
     for (const held of this.#held.splice(0).reverse()) if (held !== null) socket.unshift(held);
     this.#isLost = true;
     this.#isClosing = true;

@@ -97,6 +97,12 @@ export class StreamReader implements CoroutineIterable<Buffer> {
   /** @internal for start-tls, which puts another transport below */
   _replaceTransport(transport: ReadTransport): void {
     this.#transport = transport;
+    this.#isPaused = false;
+  }
+
+  /** @internal What has come and was not read: it goes to whom takes over. */
+  _takeAll(): Buffer {
+    return this.#bytes.take(this.#bytes.length);
   }
 
   /** No more will come. CPython: `StreamReader.feed_eof`. */
@@ -152,7 +158,7 @@ export class StreamReader implements CoroutineIterable<Buffer> {
         all.push(block);
       }
     }
-    while (this.#bytes.length === 0 && !this.#isAtEof) yield* this.#waitForData("read");
+    while (this.#bytes.length === 0 && !this.#isAtEof) yield* this.#more("read");
     const data = this.#bytes.take(Math.min(n, this.#bytes.length));
     this.#maybeResume();
     return data;
@@ -226,7 +232,7 @@ export class StreamReader implements CoroutineIterable<Buffer> {
         const partial = this.#bytes.take(this.#bytes.length);
         throw new IncompleteReadError(partial, null);
       }
-      yield* this.#waitForData("readuntil");
+      yield* this.#more("readuntil");
     }
   }
 
@@ -240,7 +246,7 @@ export class StreamReader implements CoroutineIterable<Buffer> {
     this.#check();
     while (this.#bytes.length < n) {
       if (this.#isAtEof) throw new IncompleteReadError(this.#bytes.take(this.#bytes.length), n);
-      yield* this.#waitForData("readexactly");
+      yield* this.#more("readexactly");
     }
     const data = this.#bytes.take(n);
     this.#maybeResume();
@@ -261,8 +267,10 @@ export class StreamReader implements CoroutineIterable<Buffer> {
     if (this.#failure !== null) throw this.#failure.error;
   }
 
-  *#waitForData(operation: string): Coroutine<void> {
-    if (this.#waiter !== null) {
+  /** What to wait for until more has come. No generator of its own: each would be another one to resume for every chunk. */
+  #more(operation: string): Future<void> {
+    // One that is done was cancelled: who gets data lets go of it.
+    if (this.#waiter !== null && !this.#waiter.done()) {
       throw new RuntimeError(
         `${operation}() while another coroutine waits for data of this StreamReader: one reader at a time, or a Queue between them`,
       );
@@ -274,11 +282,7 @@ export class StreamReader implements CoroutineIterable<Buffer> {
     }
     const waiter = this.#loop.createFuture<void>(this);
     this.#waiter = waiter;
-    try {
-      yield* waiter;
-    } finally {
-      if (this.#waiter === waiter) this.#waiter = null;
-    }
+    return waiter;
   }
 
   toString(): string {
@@ -286,7 +290,7 @@ export class StreamReader implements CoroutineIterable<Buffer> {
     if (this.#bytes.length > 0) parts.push(`${this.#bytes.length} bytes`);
     if (this.#isAtEof) parts.push("eof");
     if (this.#limit !== DEFAULT_LIMIT) parts.push(`limit=${this.#limit}`);
-    if (this.#waiter !== null) parts.push("waited for");
+    if (this.#waiter?.done() === false) parts.push("waited for");
     if (this.#failure !== null) parts.push(`exception=${describe(this.#failure.error)}`);
     if (this.#isPaused) parts.push("paused");
     return `<${parts.join(" ")}>`;

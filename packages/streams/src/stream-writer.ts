@@ -10,6 +10,8 @@ import type { Transport } from "./transports.ts";
 
 /** What a writer needs of its protocol: StreamReaderProtocol, and others with flow control. */
 export interface Drainable {
+  /** @internal Whether writing is paused, or over. */
+  readonly _mustWait: boolean;
   /** @internal */
   _drainHelper(): Coroutine<void>;
   /** @internal */
@@ -80,7 +82,7 @@ export class StreamWriter implements Manager<StreamWriter> {
     if (error !== null) throw error;
     // Lets connectionLost() come, without which a loop that writes and drains would never hear of it.
     if (this.#transport.isClosing()) yield;
-    yield* this.#protocol._drainHelper();
+    if (this.#protocol._mustWait) yield* this.#protocol._drainHelper();
   }
 
   /**

@@ -50,6 +50,11 @@ export class FlowControlMixin extends Protocol {
     }
   }
 
+  /** @internal Whether _drainHelper() would wait, or throw. */
+  get _mustWait(): boolean {
+    return this.#isPaused || this.#isLost;
+  }
+
   /** @internal CPython: `FlowControlMixin._drain_helper`. */
   *_drainHelper(): Coroutine<void> {
     if (this.#isLost) throw connectionReset("drain(): the connection is lost");
@@ -116,7 +121,9 @@ export class StreamReaderProtocol extends FlowControlMixin {
   /** @internal Puts another transport below. */
   *_startTls(transport: Transport, ssl: TlsOptions, options: HandshakeOptions): Coroutine<Transport> {
     const serverSide = this.#clientConnected !== null;
-    const secure = yield* startTls(this.loop, transport, this, ssl, { ...options, serverSide });
+    const secure = yield* startTls(this.loop, transport, this, ssl, { ...options, serverSide }, () =>
+      this.#reader._takeAll(),
+    );
     this.#transport = secure;
     this.#isOverTls = true;
     this.#reader._replaceTransport(secure);

@@ -60,7 +60,7 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
   #returncode: number | null = null;
   #isClosing = false;
   #isFinished = false;
-  #waiters: Future<number>[] = [];
+  readonly #waiters: Set<Future<number>> = new Set();
 
   /** `child` has been spawned. */
   constructor(
@@ -122,7 +122,7 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
     this.#call(() => this.#protocol.processExited());
     this.#children.delete(this);
     if (this.#loop.isClosed()) return;
-    for (const waiter of this.#waiters.splice(0)) if (!waiter.done()) waiter.setResult(returncode);
+    for (const waiter of this.#waiters) if (!waiter.done()) waiter.setResult(returncode);
     this.#finishIfDone();
   }
 
@@ -136,8 +136,12 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
   *_wait(): Coroutine<number> {
     if (this.#returncode !== null) return this.#returncode;
     const waiter = this.#loop.createFuture<number>(`the end of child process ${this.#pid}`);
-    this.#waiters.push(waiter);
-    return yield* waiter;
+    this.#waiters.add(waiter);
+    try {
+      return yield* waiter;
+    } finally {
+      this.#waiters.delete(waiter);
+    }
   }
 
   getPid(): number {
@@ -152,8 +156,16 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
     return this.#pipes.get(fd) ?? null;
   }
 
-  /** A child that has ended is left alone. @throws RangeError for what is no signal. CPython: `SubprocessTransport.send_signal`. */
+  /**
+   * A child that has ended is left alone. Signal 0 is none: it asks whether the child is there.
+   * @throws RangeError for what is no signal; Node's error, code ESRCH, for signal 0 where the child has ended. CPython: `SubprocessTransport.send_signal`.
+   */
   sendSignal(signal: Signal): void {
+    if (signal === 0) {
+      if (this.#returncode === null) return;
+      const text = `sendSignal(0): the child process ${this.#pid} has ended`;
+      throw Object.assign(new Error(text), { code: "ESRCH", syscall: "kill" });
+    }
     const name = signalName("sendSignal(signal)", signal);
     if (this.#returncode === null) this.#child.kill(name);
   }

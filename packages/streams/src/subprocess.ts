@@ -106,7 +106,10 @@ export class Process {
     return yield* this.#transport._wait();
   }
 
-  /** @throws RangeError for what is no signal. CPython: `Process.send_signal`. */
+  /**
+   * Sends a signal, which a child that has ended does not get; 0 is none, and asks whether the child runs.
+   * @throws RangeError for what is no signal; for 0 an error with code ESRCH where the child has ended. CPython: `Process.send_signal`.
+   */
   sendSignal(signal: Signal): void {
     this.#transport.sendSignal(signal);
   }

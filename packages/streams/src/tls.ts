@@ -1,7 +1,13 @@
 /** TLS over a socket that is connected. CPython: `sslproto`, `start_tls` of `base_events.BaseEventLoop`. The protocol itself is Node's. */
 import type { Socket } from "node:net";
 import { isIP } from "node:net";
-import type { ConnectionOptions, SecureContextOptions, TLSSocket } from "node:tls";
+import type {
+  ConnectionOptions,
+  TlsOptions as NodeTlsOptions,
+  SecureContext,
+  SecureContextOptions,
+  TLSSocket,
+} from "node:tls";
 import { connect, createSecureContext, TLSSocket as ServerSocket } from "node:tls";
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
 import { TimeoutError } from "@aioloop/loop";
@@ -9,18 +15,29 @@ import { TimeoutError } from "@aioloop/loop";
 /** Seconds. CPython: `constants.SSL_HANDSHAKE_TIMEOUT`. */
 const HANDSHAKE_TIMEOUT = 60;
 
+/** Client: how the server's name is proved, the name it is asked for, a session to resume. */
+type ClientOptions = Pick<
+  ConnectionOptions,
+  "checkServerIdentity" | "servername" | "session" | "minDHSize" | "pskCallback"
+>;
+
+/** Server: the context for the name that the client asks for. */
+type ServerOptions = Pick<NodeTlsOptions, "SNICallback">;
+
 /** Node's options of a secure context and of a connection; see `tls.connect` and `tls.createServer`. */
-export interface TlsOptions extends SecureContextOptions {
+export interface TlsOptions extends SecureContextOptions, ClientOptions, ServerOptions {
   /** Client: refuse a server that cannot prove who it is. Server, with requestCert: refuse such a client. Default: true. */
   rejectUnauthorized?: boolean | undefined;
   /** Server: ask for the client's certificate. */
   requestCert?: boolean | undefined;
   /** Protocols to agree on, by name. */
   ALPNProtocols?: string[] | undefined;
+  /** A context made before, in place of the options of one. */
+  secureContext?: SecureContext | undefined;
 }
 
 export interface HandshakeOptions {
-  /** The name that the server must prove, and is asked for. */
+  /** The name that the server must prove, and is asked for. Default: `ssl.servername`. */
   serverHostname?: string | undefined;
   /** Seconds for the handshake. Default: 60. */
   sslHandshakeTimeout?: number | undefined;
@@ -61,9 +78,10 @@ export function* secureServer(
 }
 
 /** A context is dear: made once for the same options. */
-const contexts: WeakMap<TlsOptions, ReturnType<typeof createSecureContext>> = new WeakMap();
+const contexts: WeakMap<TlsOptions, SecureContext> = new WeakMap();
 
-function contextOf(ssl: TlsOptions): ReturnType<typeof createSecureContext> {
+function contextOf(ssl: TlsOptions): SecureContext {
+  if (ssl.secureContext !== undefined) return ssl.secureContext;
   let context = contexts.get(ssl);
   if (context === undefined) contexts.set(ssl, (context = createSecureContext(ssl)));
   return context;

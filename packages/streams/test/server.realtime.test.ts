@@ -67,7 +67,7 @@ test("createServer({ startServing: false }) accepts nothing until startServing()
   });
 });
 
-test("Server.serveForever() starts the server, runs once at a time, and closes all when it is cancelled [S259]", async () => {
+test("Server.serveForever() starts the server, runs once at a time, and closes all when it is cancelled [S259 N10]", async () => {
   await onSockets(function* (site) {
     const accepted = new Recorder(site.loop);
     const [server] = yield* site.serve(() => accepted, { startServing: false });
@@ -93,7 +93,7 @@ test("Server.serveForever() starts the server, runs once at a time, and closes a
   });
 });
 
-test("Server.close() cancels serveForever() [S257, S259]", async () => {
+test("Server.close() cancels serveForever() [S257 S259]", async () => {
   await onSockets(function* (site) {
     const [server] = yield* site.serve(() => new Recorder(site.loop));
     const main = createTask(server.serveForever());
@@ -103,7 +103,7 @@ test("Server.close() cancels serveForever() [S257, S259]", async () => {
   });
 });
 
-test("Server.close() stops accepting and leaves connections; it is idempotent [S257, S260]", async () => {
+test("Server.close() stops accepting and leaves connections; it is idempotent [S257 S260]", async () => {
   await onSockets(function* (site) {
     const [server, [protocol]] = yield* withClients(site, 1);
     const port = portOf(server);
@@ -249,7 +249,7 @@ test('createServer() at null or "" listens at all interfaces [S263]', async () =
   });
 });
 
-test("createServer() at a used port throws EADDRINUSE, and leaves none of its listeners", async () => {
+test("createServer() at a used port throws EADDRINUSE, and leaves none of its listeners [S263]", async () => {
   await onSockets(function* (site) {
     const [, port] = yield* site.serve(() => new Recorder(site.loop));
     const before = openHandles();

@@ -361,7 +361,7 @@ describe("wait", () => {
     });
   });
 
-  test("Process.wait() ends with the child, though another holds its pipes [S271]", async () => {
+  test("Process.wait() ends with the child, though another holds its pipes [S271 N12]", async () => {
     await program(function* () {
       const child = yield* sh("sleep 3600 & exit 6", { ...ALL, startNewSession: true });
       expect(yield* waitFor(child.wait(), 20)).toBe(6);

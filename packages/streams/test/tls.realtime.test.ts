@@ -16,7 +16,7 @@ import type {
 } from "@aioloop/streams";
 import { openConnection, startServer } from "@aioloop/streams";
 import { createTask, gather, sleep, waitFor } from "@aioloop/tasks";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import type { Site } from "./helpers-g.ts";
 import { errorOf, HOST, onSockets, portOf, Recorder, readAll, until } from "./helpers-g.ts";
 import type { Identity } from "./helpers-k.ts";
@@ -559,6 +559,51 @@ opensslTest(
   },
 );
 
+opensslTest(
+  "StreamWriter.startTls(): what came behind the request in the clear fails the handshake, and is never read",
+  async () => {
+    await onSockets(function* (site) {
+      const sawError: unknown[] = [];
+      const port = yield* upgradingServer(site, sawError);
+      const [reader, writer] = yield* openConnection(HOST, port);
+      expect(yield* ask(reader, writer, "upgrade\ndelete everything\n")).toBe("go on\n");
+      const { ssl, serverHostname } = trusting();
+      const error = yield* errorOf(waitFor(writer.startTls(ssl, { serverHostname }), 5));
+      expect(error).not.toBeInstanceOf(TimeoutError);
+      yield* waitFor(
+        until(() => sawError.length > 0),
+        2,
+      );
+      writer.close();
+    });
+  },
+);
+
+opensslTest(
+  "StreamWriter.startTls(): a handshake that the reader has taken in already is not lost",
+  async () => {
+    await onSockets(function* (site) {
+      const [port] = yield* tlsServer(
+        site,
+        function* (reader, writer) {
+          yield* reader.readline();
+          writer.write(Buffer.from("go on\n"));
+          yield* until(() => `${reader}`.includes(" bytes"));
+          yield* writer.startTls(identityOf(certificates().server));
+          yield* echo(reader, writer);
+        },
+        null,
+      );
+      const [reader, writer] = yield* openConnection(HOST, port);
+      expect(yield* ask(reader, writer, "upgrade\n")).toBe("go on\n");
+      const { ssl, serverHostname } = trusting();
+      yield* waitFor(writer.startTls(ssl, { serverHostname }), 5);
+      expect(yield* ask(reader, writer, "here\n")).toBe("here\n");
+      yield* end(writer);
+    });
+  },
+);
+
 opensslTest("StreamWriter.startTls() sends what was written before it in the clear first", async () => {
   await onSockets(function* (site) {
     const size = 8 * 1024 * 1024;
@@ -650,8 +695,10 @@ opensslTest("EventLoop.startTls(): a handshake that came between two turns is no
       upgraded.setResult(yield* loop.startTls(accepted.transport, accepted, ssl, { serverSide: true }));
     }
     // Begins in the turn in which the bytes would have been given to the protocol, just before.
-    const socket = accepted.transport.getExtraInfo("socket") as Socket;
-    socket.prependOnceListener("data", () => loop.createTask(upgrade()));
+    vi.spyOn(loop, "_enqueueArrival").mockImplementationOnce((arrival) => {
+      loop.createTask(upgrade());
+      loop._enqueueArrival(arrival);
+    });
     const { ssl, serverHostname } = trusting();
     const clientTls = yield* waitFor(
       loop.startTls(client.transport, client, ssl, { serverHostname, sslHandshakeTimeout: 2 }),

@@ -4,6 +4,7 @@
  *
  *      parked ──(host timer, for the earliest deadline)──────────────► pump
  *      parked ──(something became ready: wakeup)── microtask ────────► pump
+ *      parked ──(bytes came in: gather)── setImmediate ──────────────► pump, for all sockets that had some
  *      busy for a while ── give way ── setImmediate / MessageChannel ► pump
  */
 import type { Selector } from "./selector.ts";
@@ -20,14 +21,16 @@ export class HostSelector implements Selector {
   #timer: Timer | null = null;
   /** What the host timer is set for, on the loop's clock. */
   #armedFor = 0;
-  /** A pump is on its way and another need not be sent. */
+  /** A pump is on its way, and another need not be sent; a microtask still goes before one that gathers. */
   #called = false;
+  #gathering = false;
 
   /** Who is pumped. */
   attach(pump: () => void): void {
     this.#pump = () => {
-      if (!this.#called) return;
+      if (!this.#called && !this.#gathering) return;
       this.#called = false;
+      this.#gathering = false;
       pump();
     };
   }
@@ -65,6 +68,13 @@ export class HostSelector implements Selector {
     queueMicrotask(this.#pump);
   }
 
+  /** When the host has told of all that came in this round of its own: one pump for all of it, as one `select` tells of many sockets. */
+  gather(): void {
+    if (this.#called || this.#gathering) return;
+    this.#gathering = true;
+    this.#giveWay(this.#pump);
+  }
+
   /** The loop has more to do; first the host's timers, I/O and promises get their chance. */
   giveWay(): void {
     if (this.#called) return;
@@ -75,6 +85,7 @@ export class HostSelector implements Selector {
   /** Not pumped any more, and nothing of it keeps the process alive. */
   rest(): void {
     this.#called = false;
+    this.#gathering = false;
     this.#disarm();
   }
 

@@ -23,5 +23,7 @@ export interface Selector {
   expectNoMore?(source: Source): void;
   /** Something became ready while the loop waited. */
   wakeup(): void;
+  /** The same for I/O: more may have come at the same time, and is to be in the same turn. */
+  gather?(): void;
   close(): void;
 }

@@ -1,0 +1,45 @@
+/** The servers of the bench on aioloop's streams: `ours.ts http` or `ours.ts echo`. The same programs as in net.ts and servers.py. */
+import type { Coroutine, StreamReader, StreamWriter } from "aioloop";
+import { IncompleteReadError, run, startServer } from "aioloop";
+import { ANSWER, END_OF_HEAD, programOf, tellPort } from "./protocol.ts";
+
+function* http(reader: StreamReader, writer: StreamWriter): Coroutine<void> {
+  try {
+    for (;;) {
+      yield* reader.readuntil(END_OF_HEAD);
+      writer.write(ANSWER);
+      yield* writer.drain();
+    }
+  } catch (error) {
+    if (!isEnd(error)) throw error;
+  } finally {
+    writer.close();
+  }
+}
+
+function* echo(reader: StreamReader, writer: StreamWriter): Coroutine<void> {
+  try {
+    for (let data = yield* reader.read(65536); data.length > 0; data = yield* reader.read(65536)) {
+      writer.write(data);
+      yield* writer.drain();
+    }
+  } catch (error) {
+    if (!isEnd(error)) throw error;
+  } finally {
+    writer.close();
+  }
+}
+
+/** The client has gone, as those of a bench do. */
+function isEnd(error: unknown): boolean {
+  return error instanceof IncompleteReadError || (error as NodeJS.ErrnoException).code !== undefined;
+}
+
+function* main(): Coroutine<void> {
+  const server = yield* startServer(programOf({ http, echo }), "127.0.0.1", 0, { backlog: 4096 });
+  const [address] = server.sockets;
+  tellPort((address as { port: number }).port);
+  yield* server.serveForever();
+}
+
+await run(main());

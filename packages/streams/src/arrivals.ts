@@ -1,0 +1,79 @@
+/**
+ * How bytes come from a socket: read into a buffer that all sockets share, and copied from there into memory of their size.
+ *
+ * By itself Node takes 64 KiB for each read, cuts them down to what came, and passes that through a Readable, which together costs more
+ * than a turn of the loop. Its option `onread` reads into a given buffer instead; but a server's sockets cannot be given the option,
+ * so it is set here, where it is kept. A connection that fills the shared buffer gets buffers of its own, which are given away as they
+ * are: large parts are not copied. docs/decisions/0018.
+ */
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
+
+/** Bytes of a read at most, as in Node. */
+const SIZE = 64 * 1024;
+
+/** One read ends before the next begins. */
+const SHARED = Buffer.allocUnsafeSlow(SIZE);
+
+/** Where a Socket keeps what `onread` was given. */
+interface Places {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+  readonly generator: symbol;
+}
+
+type Opened = Record<symbol, unknown> & {
+  readonly _handle: { useUserBuffer?(buffer: Uint8Array): void } | null;
+};
+
+const places: Places | null = placesOf(new Socket());
+
+/** Null in a Node that keeps them elsewhere: then a socket is read as any other stream. */
+function placesOf(socket: Socket): Places | null {
+  const named = (name: string) =>
+    Object.getOwnPropertySymbols(socket).find((one) => one.description === name);
+  const buffer = named("kBuffer");
+  const callback = named("kBufferCb");
+  const generator = named("kBufferGen");
+  if (buffer === undefined || callback === undefined || generator === undefined) return null;
+  return { buffer, callback, generator };
+}
+
+/** Calls `give` with what comes from now on, and with what has come; what is given is the receiver's to keep. */
+export function receive(stream: Duplex, give: (data: Buffer) => void): void {
+  if (places === null || !(stream instanceof Socket) || stream instanceof TLSSocket) {
+    stream.on("data", give);
+    return;
+  }
+  const socket = stream as unknown as Opened;
+  const handle = socket._handle;
+  if (typeof handle?.useUserBuffer !== "function" || stream.readableFlowing !== null) {
+    stream.on("data", give);
+    return;
+  }
+  let isLarge = false;
+  socket[places.callback] = (count: number, buffer: Buffer): boolean => {
+    if (buffer === SHARED) {
+      const data = Buffer.allocUnsafe(count);
+      data.set(SHARED.subarray(0, count));
+      isLarge = count === SIZE;
+      give(data);
+    } else {
+      isLarge = count > SIZE / 4;
+      give(buffer.subarray(0, count));
+    }
+    return true;
+  };
+  socket[places.generator] = () => (isLarge ? Buffer.allocUnsafeSlow(SIZE) : SHARED);
+  socket[places.buffer] = SHARED;
+  handle.useUserBuffer(SHARED);
+  for (let data = stream.read() as Buffer | null; data !== null; data = stream.read()) give(data);
+  stream.resume(); // or its end would never be told
+}
+
+/** Undoes that, for who reads the socket next: TLS. */
+export function unreceive(socket: Socket): void {
+  socket.removeAllListeners("data");
+  if (places !== null) (socket as unknown as Opened)[places.buffer] = null;
+}
