@@ -1,7 +1,17 @@
 /** The bars: how each kernel of ours must stand beside the other columns. This is the one place to change them. */
 
 /** What a kernel of ours is set beside. */
-export const COLUMNS = ["native", "cpython", "uvloop", "effect", "effection", "piscina", "tinypool"] as const;
+export const COLUMNS = [
+  "native",
+  "net",
+  "http",
+  "cpython",
+  "uvloop",
+  "effect",
+  "effection",
+  "piscina",
+  "tinypool",
+] as const;
 export type Column = (typeof COLUMNS)[number];
 
 /** At least so many times as fast; or at most so many times what the other costs, in time or bytes. */
@@ -39,6 +49,8 @@ export const bars: Bars = {
   memory: { native: atMost(1.4), cpython: atMost(0.7) },
   "executor-round-trip": { piscina: atLeast(1.5) },
   "executor-in-flight": { piscina: atLeast(5), cpython: atLeast(1) },
+  "http-64": { net: atLeast(0.95), http: atLeast(1.4), cpython: atLeast(1.5), uvloop: atLeast(1.1) },
+  "echo-64KiB": { net: atLeast(0.9), uvloop: atLeast(1) },
 };
 
 export interface Standing {

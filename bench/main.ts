@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import type { Column } from "./bars.ts";
 import { bars, COLUMNS } from "./bars.ts";
+import { hasWrk } from "./kernels/http-load.ts";
 import { kernels } from "./kernels/index.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 import { machine, machineNote } from "./machine.ts";
@@ -16,6 +17,8 @@ const USAGE = `npm run bench -- [--only NAME,NAME] [--quick] [--json]
   --only   these kernels; a name without its ending stands for all that begin so (--only depth,spawn)
   --quick  fewer operations and rounds: a look, not a measurement
   --json   {machine, kernels: {NAME: {ours, native, cpython, uvloop, …}}} in operations per second (memory: bytes per task or worker)`;
+
+const NO_WRK = "skipped: wrk is not installed, which is the client (apt-get install wrk)";
 
 // Who reads along may stop reading: `| head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -44,7 +47,7 @@ async function main(args: string[]): Promise<number> {
     const kernelStart = performance.now();
     const row = await measureKernel(kernel, pythons, quick);
     rows[kernel.name] = row;
-    progress(` ${secondsSince(kernelStart)}\n${row.error === undefined ? "" : `  ${row.error}\n`}`);
+    progress(` ${secondsSince(kernelStart)}\n${messagesOf(row)}`);
   }
   if (json) {
     console.log(JSON.stringify({ machine: found, kernels: rows }, null, 2));
@@ -90,8 +93,13 @@ function named(names: readonly string[]): Kernel[] {
 async function measureKernel(kernel: Kernel, pythons: Pythons, quick: boolean): Promise<Row> {
   const figures: Partial<Record<"ours" | Column, Figure>> = {};
   const errors: string[] = [];
+  const skipped = kernel.needs === "wrk" && !hasWrk() ? NO_WRK : null;
+  if (skipped !== null) return { ...rowOf({}), skipped };
   try {
-    Object.assign(figures, await measureInNode(kernel.name, { quick, onRound: () => progress(".") }));
+    Object.assign(
+      figures,
+      await measureInNode(kernel.name, { quick, pythons, onRound: () => progress(".") }),
+    );
   } catch (error) {
     errors.push(messageOf(error));
   }
@@ -105,6 +113,10 @@ async function measureKernel(kernel: Kernel, pythons: Pythons, quick: boolean): 
       errors.push(messageOf(error));
     }
   }
+  return { ...rowOf(figures), ...(errors.length > 0 && { error: errors.join("\n  ") }) };
+}
+
+function rowOf(figures: Partial<Record<"ours" | Column, Figure>>): Row {
   const median = (column: "ours" | Column) => figures[column]?.median ?? null;
   const others = COLUMNS.map((column) => [column, median(column)] as const);
   return {
@@ -113,8 +125,12 @@ async function measureKernel(kernel: Kernel, pythons: Pythons, quick: boolean): 
     spread: Object.fromEntries(
       Object.entries(figures).flatMap(([column, { spread }]) => (spread === null ? [] : [[column, spread]])),
     ),
-    ...(errors.length > 0 && { error: errors.join("\n  ") }),
   };
+}
+
+function messagesOf({ error, skipped }: Row): string {
+  const text = error ?? skipped;
+  return text === undefined ? "" : `  ${text}\n`;
 }
 
 /** How quiet it was: what ratios within a spread of a bar say is not much. */

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { isMain } from "../scripts/process.mjs";
 import { kernels } from "./kernels/index.ts";
 import type { Kernel, NodeColumn } from "./kernels/kernel.ts";
+import type { Pythons } from "./python-columns.ts";
 import type { Figures } from "./rounds.ts";
 import { measure, roundHere } from "./rounds.ts";
 
@@ -18,9 +19,13 @@ const file = fileURLToPath(import.meta.url);
 /** The figures of one kernel. @throws Error if its process fails. */
 export async function measureInNode(
   name: string,
-  { quick, onRound }: { quick: boolean; onRound: () => void },
+  { quick, pythons, onRound }: { quick: boolean; pythons: Pythons; onRound: () => void },
 ): Promise<Figures> {
-  return (await startProcess(quick ? [name, "--quick"] : [name], onRound)) as Figures;
+  const env = {
+    ...(pythons.cpython !== null && { BENCH_CPYTHON: pythons.cpython.executable }),
+    ...(pythons.uvloop !== null && { BENCH_UVLOOP: pythons.uvloop.executable }),
+  };
+  return (await startProcess(quick ? [name, "--quick"] : [name], { env, onRound })) as Figures;
 }
 
 /** A round in a process of its own. */
@@ -28,9 +33,12 @@ async function roundElsewhere(kernel: Kernel, column: NodeColumn, operations: nu
   return (await startProcess([kernel.name, "--round", column, String(operations)])) as number;
 }
 
-function startProcess(args: readonly string[], onRound = () => {}): Promise<Figures | number> {
-  const { AIOLOOP_DEBUG: _, ...env } = process.env;
-  const child = fork(file, args, { env });
+function startProcess(
+  args: readonly string[],
+  { env = {}, onRound = () => {} }: { env?: NodeJS.ProcessEnv; onRound?: () => void } = {},
+): Promise<Figures | number> {
+  const { AIOLOOP_DEBUG: _, ...inherited } = process.env;
+  const child = fork(file, args, { env: { ...inherited, ...env } });
   let told: Figures | number | null = null;
   child.on("message", (message: Message) => {
     if (message === "round") onRound();

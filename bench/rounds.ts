@@ -27,7 +27,9 @@ export async function measure(
 ): Promise<Figures> {
   const operations = scaled(kernel, kernel.operations, quick);
   const warmUp = quick ? operations : (kernel.warmUp ?? kernel.operations / 4);
-  const columns = NODE_COLUMNS.filter((column) => kernel.programs[column] !== undefined);
+  const columns = NODE_COLUMNS.filter(
+    (column) => kernel.programs[column] !== undefined && kernel.absent?.includes(column) !== true,
+  );
   const part = (column: NodeColumn) => kernel.fewer?.[column] ?? 1;
   const rounds: Partial<Record<NodeColumn, number[]>> = {};
 

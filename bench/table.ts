@@ -8,6 +8,8 @@ export type Row = Readonly<Record<"ours" | Column, number | null>> & {
   /** (largest - smallest) / median of the rounds, for each figure there is. */
   readonly spread: Readonly<Partial<Record<"ours" | Column, number>>>;
   readonly error?: string;
+  /** Why it was not measured. */
+  readonly skipped?: string;
 };
 
 type Described = Pick<Kernel, "name" | "group" | "shown" | "operations">;
@@ -20,6 +22,8 @@ const TITLES: Readonly<Record<Column, string>> = {
   effection: "Effection",
   piscina: "piscina",
   tinypool: "tinypool",
+  net: "net",
+  http: "node:http",
 };
 
 const MIB = 2 ** 20;
@@ -34,11 +38,12 @@ interface Part {
   readonly some?: true;
 }
 
-/** What stands in one table: others' loops; in those kernels that have them, others' ways on the same loop; others' pools. */
+/** What stands in one table: others' loops; in those kernels that have them, others' ways on the same loop; others' pools; others' servers. */
 const PARTS: readonly Part[] = [
   { group: undefined, columns: ["native", "cpython", "uvloop"] },
   { group: undefined, columns: ["effect", "effection"], some: true },
   { group: "executors", columns: ["piscina", "tinypool", "cpython"] },
+  { group: "streams", columns: ["net", "http", "cpython", "uvloop"] },
 ];
 
 /** A line for each kernel: figures, ratios and bars; then how many bars were reached, and which were not. */
@@ -55,7 +60,10 @@ export function table(
       const row = rows[kernel.name];
       if (row === undefined || kernel.group !== group) continue;
       if (some && columns.every((column) => row[column] === null)) continue;
-      const cells = [kernel.name, row.error !== undefined ? "failed" : figure(kernel, row.ours)];
+      const cells = [
+        kernel.name,
+        row.error !== undefined ? "failed" : row.skipped !== undefined ? "skipped" : figure(kernel, row.ours),
+      ];
       for (const column of columns) {
         const stands = standingOf(kernel, row, column, bars);
         cells.push(figure(kernel, row[column]), stands === null ? "" : standingText(stands));

@@ -9,6 +9,7 @@ import type { Kernel } from "./kernel.ts";
 import { locks } from "./locks.ts";
 import { memory } from "./memory.ts";
 import { queue } from "./queue.ts";
+import { servers } from "./servers.ts";
 import { sleeps } from "./sleeps.ts";
 import { spawns } from "./spawn.ts";
 import { switches } from "./switch.ts";
@@ -32,4 +33,5 @@ export const kernels: readonly Kernel[] = [
   memory,
   ...executorCalls,
   ...executorCosts,
+  ...servers,
 ];

@@ -1,7 +1,21 @@
 /** What a kernel is. Each file beside this one holds one idea: the same small program for every column. */
 
-/** The columns that are measured in Node; the other ones are Python's, in kernels.py. */
-export const NODE_COLUMNS = ["ours", "native", "effect", "effection", "piscina", "tinypool"] as const;
+/**
+ * The columns that a kernel measures itself, a round of each in turn. Python's are measured after them, in kernels.py, unless they
+ * are servers: then only the client is here.
+ */
+export const NODE_COLUMNS = [
+  "ours",
+  "native",
+  "effect",
+  "effection",
+  "piscina",
+  "tinypool",
+  "net",
+  "http",
+  "cpython",
+  "uvloop",
+] as const;
 export type NodeColumn = (typeof NODE_COLUMNS)[number];
 
 /**
@@ -26,10 +40,14 @@ export interface Kernel {
   /** One line for who watches it run. */
   readonly title: string;
   /** The part of the table it stands in, with columns of its own; that of the scheduler by default. */
-  readonly group?: "executors";
+  readonly group?: "executors" | "streams";
   /** How its figures are shown: operations per second, seconds for all of them, or bytes per task. */
   readonly shown: "rate" | "seconds" | "bytes";
   readonly operations: number;
+  /** A program of the system's without which it cannot be measured. */
+  readonly needs?: "wrk";
+  /** Columns that cannot be measured on this machine. */
+  readonly absent?: readonly NodeColumn[];
   /** Rounds of each column, 7 by default. */
   readonly rounds?: number;
   /** Operations of a round before those that count, a quarter by default. */

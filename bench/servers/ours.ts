@@ -1,7 +1,7 @@
 /** The servers of the bench on aioloop's streams: `ours.ts http` or `ours.ts echo`. The same programs as in net.ts and servers.py. */
 import type { Coroutine, StreamReader, StreamWriter } from "aioloop";
 import { IncompleteReadError, run, startServer } from "aioloop";
-import { ANSWER, END_OF_HEAD, programOf, tellPort } from "./protocol.ts";
+import { ANSWER, collectOnSignal, END_OF_HEAD, LAST_ANSWER, programOf, tellPort } from "./protocol.ts";
 
 function* http(reader: StreamReader, writer: StreamWriter): Coroutine<void> {
   try {
@@ -30,13 +30,26 @@ function* echo(reader: StreamReader, writer: StreamWriter): Coroutine<void> {
   }
 }
 
+function* once(reader: StreamReader, writer: StreamWriter): Coroutine<void> {
+  try {
+    yield* reader.readuntil(END_OF_HEAD);
+    writer.write(LAST_ANSWER);
+    yield* writer.drain();
+  } catch (error) {
+    if (!isEnd(error)) throw error;
+  } finally {
+    writer.close();
+  }
+}
+
 /** The client has gone, as those of a bench do. */
 function isEnd(error: unknown): boolean {
   return error instanceof IncompleteReadError || (error as NodeJS.ErrnoException).code !== undefined;
 }
 
 function* main(): Coroutine<void> {
-  const server = yield* startServer(programOf({ http, echo }), "127.0.0.1", 0, { backlog: 4096 });
+  collectOnSignal();
+  const server = yield* startServer(programOf({ http, echo, once }), "127.0.0.1", 0, { backlog: 4096 });
   const [address] = server.sockets;
   tellPort((address as { port: number }).port);
   yield* server.serveForever();

@@ -1,10 +1,14 @@
-"""The servers of the bench on asyncio's streams: servers.py http|echo [--uvloop]. The same programs as in ours.ts."""
+"""The servers of the bench on asyncio's streams: servers.py http|echo|once [--uvloop]. The same programs as in ours.ts."""
 
 import asyncio
+import gc
+import signal
 import sys
 
 BODY = b"Hello, world!"
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n%sContent-Length: %d\r\n\r\n%s"
+ANSWER = HEAD % (b"", len(BODY), BODY)
+LAST_ANSWER = HEAD % (b"Connection: close\r\n", len(BODY), BODY)
 
 
 async def http(reader, writer):
@@ -30,14 +34,26 @@ async def echo(reader, writer):
         writer.close()
 
 
+async def once(reader, writer):
+    try:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(LAST_ANSWER)
+        await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
 async def main():
-    program = {"http": http, "echo": echo}[sys.argv[1]]
+    program = {"http": http, "echo": echo, "once": once}[sys.argv[1]]
     server = await asyncio.start_server(program, "127.0.0.1", 0, backlog=4096)
     print("port", server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()
 
 
+signal.signal(signal.SIGUSR2, lambda *_: gc.collect())
 if "--uvloop" in sys.argv:
     import uvloop
 

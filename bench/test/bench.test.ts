@@ -74,6 +74,22 @@ describe("npm run bench", () => {
     }
   }, 120_000);
 
+  test("says where wrk is missing, and leaves its kernels out", async () => {
+    const { code, stdout, stderr } = await bench(["--quick", "--only", "http-64"]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("apt-get install wrk");
+    expect(stdout).toMatch(/^http-64 +skipped/m);
+  });
+
+  test("measures servers beside those of Node", async () => {
+    const { code, stdout, stderr } = await bench(["--json", "--quick", "--only", "connection-memory"]);
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("[1/1] ") });
+    const row = JSON.parse(stdout).kernels["connection-memory"];
+    expect(row.error).toBeUndefined();
+    expect(row.ours).toBeGreaterThan(0);
+    expect(row.net).toBeGreaterThan(0);
+  }, 60_000);
+
   test("refuses an unknown kernel and a PYTHON that does not run, with what to write", async () => {
     const unknown = await bench(["--only", "spwan"]);
     expect(unknown.code).toBe(2);
@@ -117,6 +133,8 @@ describe("bars", () => {
 describe("table()", () => {
   const none = {
     native: null,
+    net: null,
+    http: null,
     cpython: null,
     uvloop: null,
     effect: null,

@@ -195,6 +195,7 @@ export function* startSite(wanted: number) {
     /** Answers to what was asked for get so many seconds; nobody else is waited for. */
     *stop(seconds: number): Coroutine<void> {
       site.isStopping = true;
+      server.close(); // first: who is sent away may come again at once
       for (const writer of site.idle) writer.close();
       yield* server.stop(seconds);
     },
@@ -203,7 +204,7 @@ export function* startSite(wanted: number) {
 
 function* serve(wanted: number) {
   const site = yield* startSite(wanted);
-  const loop = getRunningLoop() as EventLoop;
+  const loop = getRunningLoop<EventLoop>();
   const told = new Event();
   for (const signal of ["SIGINT", "SIGTERM"] as const) loop.addSignalHandler(signal, () => told.set());
   console.log(`http://127.0.0.1:${site.port}/`);

@@ -40,7 +40,7 @@ interface Program {
 /** Starts the programs one after the other, each when the one before is up, and keeps them until it is told to end. */
 function* supervise(programs: readonly Program[], whenUp: () => void = () => {}): Coroutine<void> {
   const width = Math.max(...programs.map(({ name }) => name.length));
-  const loop = getRunningLoop() as EventLoop;
+  const loop = getRunningLoop<EventLoop>();
   yield* asyncWith(new TaskGroup(), function* (group) {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       loop.addSignalHandler(signal, () => {

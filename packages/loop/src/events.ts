@@ -318,16 +318,16 @@ export const slots: {
 } = { running: null, set: undefined, debug: false };
 
 /**
- * The loop whose turn this is.
+ * The loop whose turn this is; `getRunningLoop<EventLoop>()` where one knows of which class it is, which nobody checks.
  * @throws RuntimeError outside a turn. CPython: `events.get_running_loop`.
  */
-export function getRunningLoop(): BaseEventLoop {
+export function getRunningLoop<L extends BaseEventLoop = BaseEventLoop>(): L {
   if (slots.running === null) {
     throw new RuntimeError(
       "no running event loop: getRunningLoop() answers in a coroutine or a callback only",
     );
   }
-  return slots.running;
+  return slots.running as L;
 }
 
 /** The same, null outside a turn. CPython: `events._get_running_loop`. */

@@ -40,15 +40,18 @@ function placesOf(socket: Socket): Places | null {
   return { buffer, callback, generator };
 }
 
+/** Null for what is no socket of the system's that can be read, or is read by somebody already. */
+function ownReader(stream: Duplex): Opened | null {
+  if (!(stream instanceof Socket) || stream instanceof TLSSocket) return null;
+  if (!stream.readable || stream.readableFlowing !== null) return null;
+  const socket = stream as unknown as Opened;
+  return typeof socket._handle?.useUserBuffer === "function" ? socket : null;
+}
+
 /** Calls `give` with what comes from now on, and with what has come; what is given is the receiver's to keep. */
 export function receive(stream: Duplex, give: (data: Buffer) => void): void {
-  if (places === null || !(stream instanceof Socket) || stream instanceof TLSSocket) {
-    stream.on("data", give);
-    return;
-  }
-  const socket = stream as unknown as Opened;
-  const handle = socket._handle;
-  if (typeof handle?.useUserBuffer !== "function" || stream.readableFlowing !== null) {
+  const socket = ownReader(stream);
+  if (socket === null || places === null) {
     stream.on("data", give);
     return;
   }
@@ -67,7 +70,7 @@ export function receive(stream: Duplex, give: (data: Buffer) => void): void {
   };
   socket[places.generator] = () => (isLarge ? Buffer.allocUnsafeSlow(SIZE) : SHARED);
   socket[places.buffer] = SHARED;
-  handle.useUserBuffer(SHARED);
+  socket._handle?.useUserBuffer?.(SHARED);
   for (let data = stream.read() as Buffer | null; data !== null; data = stream.read()) give(data);
   stream.resume(); // or its end would never be told
 }

@@ -10,16 +10,16 @@ import { describe } from "@aioloop/loop/kernel";
 import { staggeredRace } from "@aioloop/tasks";
 import type { AddressRecord, Family } from "./addresses.ts";
 import { interleave, resolve } from "./addresses.ts";
-import { Listener } from "./listeners.ts";
+import { checkReusePort, Listener } from "./listeners.ts";
 import type { StreamProtocol } from "./protocols.ts";
 import { Server } from "./server.ts";
 import type { SocketTransportOptions } from "./socket-transport.ts";
 import { SocketTransport } from "./socket-transport.ts";
-import type { HandshakeOptions, TlsOptions } from "./tls.ts";
-import { secureClient, secureServer, tlsInfo } from "./tls.ts";
-import type { Transport } from "./transports.ts";
+import type { HandshakeOptions, TlsOptions, TlsTimeouts } from "./tls.ts";
+import { checkTls, contextOf, secureClient, secureServer, tlsInfo } from "./tls.ts";
+import type { ExtraInfo, Transport } from "./transports.ts";
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends TlsTimeouts {
   /** 4 or 6; default either. */
   family?: Family | undefined;
   /** Where to connect from. */
@@ -34,8 +34,16 @@ export interface ConnectionOptions {
   ssl?: TlsOptions | boolean | null | undefined;
   /** The name that the server must prove; default: `ssl.servername`, or the host. */
   serverHostname?: string | undefined;
-  /** Seconds for the TLS handshake. Default: 60. */
-  sslHandshakeTimeout?: number | undefined;
+  /** A socket that is connected already, through a proxy for example, in place of host and port, which are null then. */
+  sock?: Socket | null | undefined;
+}
+
+/** Of a connection to a Unix socket. */
+export interface UnixConnectionOptions extends HandshakeOptions {
+  /** Speak TLS: true, or Node's options of a secure context. */
+  ssl?: TlsOptions | boolean | null | undefined;
+  /** A Unix socket that is connected already, in place of a path, which is null then. */
+  sock?: Socket | null | undefined;
 }
 
 /** A socket that is connected. Cancelling destroys it. */
@@ -63,17 +71,27 @@ function* connectSocket(
   return socket; // its listener stays: a reset before its transport listens is no uncaught error
 }
 
-function optionsFor(record: AddressRecord, { localAddr }: ConnectionOptions): TcpNetConnectOpts {
+/** `locals`: where to connect from, null for anywhere. @throws Error, code EADDRNOTAVAIL, where none of them is of the family */
+function optionsFor(
+  record: AddressRecord,
+  locals: readonly AddressRecord[] | null,
+  localPort: number | undefined,
+): TcpNetConnectOpts {
+  const local = locals?.find(({ family }) => family === record.family);
+  if (locals !== null && local === undefined) {
+    const message = `no local address of IPv${record.family} to connect to ${record.host} from`;
+    throw Object.assign(new Error(message), { code: "EADDRNOTAVAIL", address: record.host });
+  }
   return {
     host: record.host,
     port: record.port,
     family: record.family,
-    ...(localAddr?.host !== undefined && { localAddress: localAddr.host }),
-    ...(localAddr?.port !== undefined && { localPort: localAddr.port }),
+    ...(local !== undefined && { localAddress: local.host }),
+    ...(localPort !== undefined && { localPort }),
   };
 }
 
-export function* openSocket(
+function* openSocket(
   loop: BaseEventLoop,
   host: string,
   port: number,
@@ -82,13 +100,16 @@ export function* openSocket(
   checkPort("createConnection(…, host, port)", port);
   const { family = 0, happyEyeballsDelay = null, allErrors = false } = options;
   const resolved = yield* wrapFuture(resolve(host, port, family), { loop });
+  const { host: localHost, port: localPort } = options.localAddr ?? {};
+  const locals =
+    localHost === undefined ? null : yield* wrapFuture(resolve(localHost, localPort ?? 0, 0), { loop });
   const first = options.interleave ?? (happyEyeballsDelay === null ? 0 : 1);
   const records = first > 0 ? interleave(resolved, first) : resolved;
   const opened: Socket[] = [];
   const attempts = records.map(
     (record) =>
       function* attempt() {
-        const socket = yield* connectSocket(loop, optionsFor(record, options));
+        const socket = yield* connectSocket(loop, optionsFor(record, locals, localPort));
         opened.push(socket);
         return socket;
       },
@@ -132,36 +153,77 @@ function failureOf(host: string, port: number, errors: readonly unknown[], allEr
 export function* createConnection<P extends StreamProtocol>(
   loop: BaseEventLoop,
   protocolFactory: () => P,
-  host: string,
-  port: number,
+  host: string | null,
+  port: number | null,
   options: ConnectionOptions,
 ): Coroutine<[Transport, P]> {
-  const socket = yield* openSocket(loop, host, port, options);
+  const call = "createConnection(…, host, port)";
+  checkTls(call, options);
+  const { sock = null } = options;
   const ssl = tlsOptionsOf(options.ssl);
-  if (ssl === null) return yield* transportOver(loop, socket, protocolFactory, {});
-  const serverHostname = options.serverHostname ?? ssl.servername ?? host;
-  const secure = yield* secureClient(loop, socket, ssl, { ...options, serverHostname });
-  return yield* transportOver(loop, secure, protocolFactory, { isTls: true, extra: tlsInfo(secure, ssl) });
+  const serverHostname = options.serverHostname ?? ssl?.servername ?? host ?? undefined;
+  checkProof(call, ssl, serverHostname);
+  let socket: Socket;
+  if (sock !== null) {
+    if (host !== null || port !== null)
+      throw new RangeError(`${call}: host and port are null where a { sock } is given`);
+    checkSocket(call, sock, ssl);
+    socket = takeOver(sock);
+  } else if (host !== null && port !== null) socket = yield* openSocket(loop, host, port, options);
+  else throw new RangeError(`${call}: a host and a port are required, or a { sock }`);
+  const handshake = { ...options, serverHostname };
+  return yield* connectionOver(loop, socket, protocolFactory, ssl, secureClient, handshake);
 }
 
 function tlsOptionsOf(ssl: TlsOptions | boolean | null | undefined): TlsOptions | null {
   return ssl === true ? {} : ssl || null;
 }
 
+/** A client over TLS that has no name to be proved would trust whoever answers. */
+function checkProof(call: string, ssl: TlsOptions | null, serverHostname: string | undefined): void {
+  if (ssl === null || ssl.rejectUnauthorized === false || serverHostname !== undefined) return;
+  throw new RangeError(
+    `${call}: a client must say which name the server has to prove, { serverHostname }; or prove none, { rejectUnauthorized: false }`,
+  );
+}
+
 export function* createUnixConnection<P extends StreamProtocol>(
   loop: BaseEventLoop,
   protocolFactory: () => P,
-  path: string,
+  path: string | null,
+  options: UnixConnectionOptions,
 ): Coroutine<[Transport, P]> {
-  const socket = yield* connectSocket(loop, { path });
-  return yield* transportOver(loop, socket, protocolFactory, { extra: { peername: path } });
+  const call = "createUnixConnection(…, path)";
+  checkTls(call, options);
+  const { sock = null } = options;
+  const ssl = tlsOptionsOf(options.ssl);
+  const serverHostname = options.serverHostname ?? ssl?.servername;
+  checkProof(call, ssl, serverHostname);
+  let socket: Socket;
+  if (sock === null) {
+    checkPath(call, path);
+    socket = yield* connectSocket(loop, { path });
+  } else {
+    if (path !== null) throw new RangeError(`${call}: path is null where a { sock } is given`);
+    checkSocket(call, sock, ssl);
+    if (sock.remoteFamily !== undefined) {
+      throw new RangeError(`${call}: a Unix socket is required; for one of TCP take createConnection()`);
+    }
+    socket = takeOver(sock);
+  }
+  const handshake = { ...options, serverHostname };
+  const extra = path === null ? {} : { peername: path };
+  return yield* connectionOver(loop, socket, protocolFactory, ssl, secureClient, handshake, extra);
 }
 
-export interface AcceptedSocketOptions {
+export function checkPath(call: string, path: unknown): asserts path is string {
+  if (typeof path === "string" && path !== "") return;
+  throw new TypeError(`${call}: the path of a Unix socket is required, got ${describe(path)}`);
+}
+
+export interface AcceptedSocketOptions extends TlsTimeouts {
   /** Speak TLS: Node's options of a secure context, with `key` and `cert`. */
   ssl?: TlsOptions | null | undefined;
-  /** Seconds for the TLS handshake. Default: 60. */
-  sslHandshakeTimeout?: number | undefined;
 }
 
 export function* connectAcceptedSocket<P extends StreamProtocol>(
@@ -171,27 +233,52 @@ export function* connectAcceptedSocket<P extends StreamProtocol>(
   options: AcceptedSocketOptions,
 ): Coroutine<[Transport, P]> {
   const call = "connectAcceptedSocket(protocolFactory, socket)";
-  const { ssl = null, sslHandshakeTimeout } = options;
+  const { ssl = null } = options;
+  checkTls(call, options);
+  checkSocket(call, socket, ssl);
+  return yield* connectionOver(loop, takeOver(socket), protocolFactory, ssl, secureServer, options);
+}
+
+/** Whether a transport can be made of a socket of somebody else's. */
+function checkSocket(call: string, socket: unknown, ssl: TlsOptions | null): void {
   if (!(socket instanceof NetSocket)) {
     throw new TypeError(`${call}: a Socket of node:net is required, got ${describe(socket)}`);
   }
   if (socket.connecting) throw new RangeError(`${call}: the socket is not connected yet`);
-  if (sslHandshakeTimeout !== undefined && ssl === null) {
-    throw new RangeError(`${call}: sslHandshakeTimeout means something with ssl only`);
+  if (socket instanceof TLSSocket && ssl !== null) {
+    throw new TypeError(`${call}: the socket speaks TLS already; leave ssl out`);
   }
-  const isSecure = socket instanceof TLSSocket;
-  if (isSecure && ssl !== null) throw new TypeError(`${call}: the socket speaks TLS already; leave ssl out`);
+}
+
+/** As ours are from the beginning. */
+function takeOver(socket: Socket): Socket {
   socket.on("error", () => {}); // until its transport listens
   socket.allowHalfOpen = true;
-  socket.setNoDelay(true);
-  if (ssl === null) {
-    const over = isSecure ? { isTls: true, extra: tlsInfo(socket, {}) } : {};
-    const connected = yield* transportOver(loop, socket, protocolFactory, over);
-    if (connected[0].isReading()) socket.resume(); // its server may have paused it
-    return connected;
-  }
-  const secure = yield* secureServer(loop, socket, ssl, { sslHandshakeTimeout });
-  return yield* transportOver(loop, secure, protocolFactory, { isTls: true, extra: tlsInfo(secure, ssl) });
+  return socket.setNoDelay(true);
+}
+
+/** A transport and a protocol over a socket that is connected, with TLS between them where `ssl` is given. */
+function* connectionOver<P extends StreamProtocol>(
+  loop: BaseEventLoop,
+  socket: Socket,
+  protocolFactory: () => P,
+  ssl: TlsOptions | null,
+  secure: typeof secureClient | typeof secureServer,
+  options: HandshakeOptions,
+  extra: ExtraInfo = {},
+): Coroutine<[Transport, P]> {
+  const connected = ssl === null ? socket : yield* secure(loop, socket, ssl, options);
+  const over = connected instanceof TLSSocket ? overTls(connected, ssl ?? {}, options, extra) : { extra };
+  return yield* transportOver(loop, connected, protocolFactory, over);
+}
+
+function overTls(
+  secure: TLSSocket,
+  ssl: TlsOptions,
+  { sslShutdownTimeout }: TlsTimeouts,
+  extra: ExtraInfo = {},
+): SocketTransportOptions {
+  return { isTls: true, shutdownTimeout: sslShutdownTimeout, extra: { ...tlsInfo(secure, ssl), ...extra } };
 }
 
 function* transportOver<P extends StreamProtocol>(
@@ -215,6 +302,7 @@ function* transportOver<P extends StreamProtocol>(
     transport.close();
     throw error;
   }
+  if (transport.isReading()) socket.resume(); // one that was given may have been paused
   return [transport, protocol];
 }
 
@@ -237,6 +325,7 @@ export function* startTls(
       `startTls(transport, …): the transport of a connection is required, got ${describe(transport)}`,
     );
   }
+  checkTls("startTls()", { ...options, ssl });
   if (transport.isClosing()) throw new RuntimeError(`startTls(): ${transport} is closing`);
   const mustProve = options.serverSide !== true && ssl.rejectUnauthorized !== false;
   const serverHostname = options.serverHostname ?? ssl.servername;
@@ -266,25 +355,25 @@ export function* startTls(
     loop.callSoon(() => protocol.connectionLost(isCancelled(error) ? null : error));
     throw error;
   }
-  return new SocketTransport(loop, secure, protocol, {
-    isTls: true,
-    announces: false,
-    server,
-    extra: tlsInfo(secure, ssl),
-  });
+  const over = overTls(secure, ssl, options);
+  return new SocketTransport(loop, secure, protocol, { ...over, announces: false, server });
 }
 
-export interface ServerOptions {
+export interface ServerOptions extends TlsTimeouts {
   /** Connections that wait to be accepted. Default: 100. */
   backlog?: number | undefined;
   /** Listen at once. Default: true. */
   startServing?: boolean | undefined;
+  /** 4 or 6: only the addresses of this family, where a host has both; at all interfaces only those. Default: either. */
+  family?: Family | undefined;
+  /** Connections ask now and then whether the other side is still there: SO_KEEPALIVE. */
+  keepAlive?: boolean | undefined;
   /** Several processes may listen on the port. Node 22.12 or newer. */
   reusePort?: boolean | undefined;
+  /** Of a Unix socket: remove its file when the server closes, unless another has taken its place. Default: true. */
+  cleanupSocket?: boolean | undefined;
   /** Speak TLS: Node's options of a secure context, with `key` and `cert`. */
   ssl?: TlsOptions | null | undefined;
-  /** Seconds for the TLS handshake. Default: 60. */
-  sslHandshakeTimeout?: number | undefined;
 }
 
 export function* createServer(
@@ -294,11 +383,17 @@ export function* createServer(
   options: ServerOptions,
 ): Coroutine<Server> {
   const { backlog = 100, startServing = true, reusePort = false, ssl = null } = options;
-  if (reusePort && !supportsReusePort()) {
-    throw new RangeError(
-      `createServer({ reusePort }): Node ${process.version} cannot share a port; 22.12 and newer can. Take the cluster module, or one process`,
-    );
+  const { cleanupSocket = true, keepAlive = false } = options;
+  checkTls("createServer(…)", options);
+  if (ssl !== null) {
+    if (typeof ssl !== "object") {
+      throw new TypeError(
+        `createServer({ ssl }): options with a \`key\` and a \`cert\` are required, got ${describe(ssl)}`,
+      );
+    }
+    contextOf(ssl); // what is wrong with them is thrown here, and not found by each client
   }
+  if (reusePort) checkReusePort("createServer({ reusePort })");
   const accept = (socket: Socket, more: SocketTransportOptions) => {
     try {
       if (server._isClosed)
@@ -319,7 +414,7 @@ export function* createServer(
       if (loop.getDebug()) logger.debug(`a TLS handshake of a client failed: ${describe(error)}`);
       return;
     }
-    accept(secure, { isTls: true, extra: tlsInfo(secure, ssl) });
+    accept(secure, overTls(secure, ssl, options));
   }
   const begin = (socket: Socket) => {
     if (ssl !== null) loop.createTask(acceptSecure(socket, ssl));
@@ -328,11 +423,13 @@ export function* createServer(
   // In a turn of the loop, and in the context of who made the server.
   const context = copyContext();
   const listeners = places.map((place) => {
-    return new Listener(loop, { ...place, backlog, ...(reusePort && { reusePort }) }, (socket) => {
+    const onSocket = (socket: Socket) => {
       socket.on("error", () => {}); // until its transport listens
       if (loop.isClosed()) socket.destroy();
       else loop.callSoon({ callback: begin, context }, socket);
-    });
+    };
+    const listen = { ...place, backlog, ...(reusePort && { reusePort }) };
+    return new Listener(loop, listen, onSocket, { cleanupSocket, keepAlive });
   });
   const server = new Server(loop, listeners);
   if (startServing) {
@@ -347,27 +444,29 @@ export function* createServer(
   return server;
 }
 
-function supportsReusePort(): boolean {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
-}
-
 /** Node would throw only once it has made a handle. */
 function checkPort(call: string, port: number): void {
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return;
   throw new RangeError(`${call}: port must be a whole number from 0 to 65535, got ${describe(port)}`);
 }
 
+const ALL_INTERFACES: Readonly<Record<Family, ListenOptions>> = {
+  0: {}, // Node takes both, or IPv4 where there is no other
+  4: { host: "0.0.0.0" },
+  6: { host: "::", ipv6Only: true },
+};
+
 /** Where to listen: all addresses of all hosts, each once; null or "" stands for all interfaces. */
 export function* placesOf(
   loop: BaseEventLoop,
   host: string | readonly string[] | null,
   port: number,
+  family: Family,
 ): Coroutine<ListenOptions[]> {
   checkPort("createServer(…, host, port)", port);
   const hosts = typeof host === "string" || host === null ? [host] : host;
-  if (hosts.some((one) => one === null || one === "")) return [{ port }];
-  const all = Promise.all(hosts.map((one) => resolve(one as string, port, 0)));
+  if (hosts.some((one) => one === null || one === "")) return [{ port, ...ALL_INTERFACES[family] }];
+  const all = Promise.all(hosts.map((one) => resolve(one as string, port, family)));
   const records = (yield* wrapFuture(all, { loop })).flat();
   const places = new Map(records.map((record) => [record.host, record]));
   // An IPv6 socket would take the IPv4 addresses as well.

@@ -6,6 +6,7 @@ import { logger, wrapFuture } from "@aioloop/loop";
 import { describe, inspectable, leavesLoop } from "@aioloop/loop/kernel";
 import type { Address } from "./addresses.ts";
 import { resolve } from "./addresses.ts";
+import { checkReusePort } from "./listeners.ts";
 import type { DatagramProtocol } from "./protocols.ts";
 import type { AnyProtocol, DatagramTransport } from "./transports.ts";
 import { checkBytes, FlowControl } from "./transports.ts";
@@ -26,6 +27,8 @@ export interface DatagramOptions {
   allowBroadcast?: boolean | undefined;
   /** Several sockets may be bound to the port. */
   reuseAddr?: boolean | undefined;
+  /** Several sockets may be bound to the port, among which the system shares what comes. Node 22.12 or newer. */
+  reusePort?: boolean | undefined;
 }
 
 export class UdpTransport extends FlowControl implements DatagramTransport {
@@ -84,7 +87,8 @@ export class UdpTransport extends FlowControl implements DatagramTransport {
       }
       return;
     }
-    const size = data.length + HEADER;
+    const copy = Buffer.from(data); // the caller's buffer is the caller's again
+    const size = copy.length + HEADER;
     const sent = (error: Error | null) => {
       this.#buffered -= size;
       if (this.#isLost) return;
@@ -94,8 +98,8 @@ export class UdpTransport extends FlowControl implements DatagramTransport {
       });
       if (this.#isClosing && this.#buffered === 0) this.#socket.close();
     };
-    if (to === null) this.#socket.send(data, sent);
-    else this.#socket.send(data, to.port, to.host, sent);
+    if (to === null) this.#socket.send(copy, sent);
+    else this.#socket.send(copy, to.port, to.host, sent);
     this.#buffered += size; // not for what Node refuses at once
     this.maybePauseProtocol();
   }
@@ -177,11 +181,17 @@ export function* createDatagramEndpoint<P extends DatagramProtocol>(
   protocolFactory: () => P,
   options: DatagramOptions,
 ): Coroutine<[UdpTransport, P]> {
-  const { localAddr = null, remoteAddr = null, allowBroadcast = false, reuseAddr = false } = options;
+  const { localAddr = null, remoteAddr = null, allowBroadcast = false } = options;
+  const { reuseAddr = false, reusePort = false } = options;
+  if (reusePort) checkReusePort("createDatagramEndpoint({ reusePort })");
   const local = localAddr === null ? null : yield* first(loop, localAddr, options.family);
   const remote = remoteAddr === null ? null : yield* first(loop, remoteAddr, options.family);
   const family = options.family ?? remote?.family ?? local?.family ?? 4;
-  const socketOptions: SocketOptions = { type: family === 4 ? "udp4" : "udp6", reuseAddr };
+  const socketOptions: SocketOptions = {
+    type: family === 4 ? "udp4" : "udp6",
+    reuseAddr,
+    ...(reusePort && { reusePort }),
+  };
   const socket = createSocket(socketOptions);
   let protocol: P;
   try {
@@ -205,6 +215,11 @@ function* first(
   address: { readonly host: string; readonly port: number },
   family: 4 | 6 | undefined,
 ): Coroutine<{ family: 4 | 6; host: string; port: number }> {
+  if (typeof address !== "object" || typeof address.host !== "string") {
+    throw new TypeError(
+      `createDatagramEndpoint({ localAddr, remoteAddr }): an address { host, port } is required, got ${describe(address)}`,
+    );
+  }
   const [record] = yield* wrapFuture(resolve(address.host, address.port, family ?? 0), { loop });
   return record as { family: 4 | 6; host: string; port: number };
 }

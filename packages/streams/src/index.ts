@@ -6,6 +6,7 @@ export type {
   ConnectionOptions,
   ServerOptions,
   StartTlsOptions,
+  UnixConnectionOptions,
 } from "./connections.ts";
 export type { DatagramOptions } from "./datagrams.ts";
 export {

@@ -8,7 +8,7 @@
  * (Linux): that is reported. Where accepting fails all the same (the spare is lost, or no memory), libuv tries again without end and
  * lets nothing else run: the listener closes, and listens again in a second.
  */
-import { readFileSync } from "node:fs";
+import { linkSync, lstatSync, readFileSync, renameSync } from "node:fs";
 import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from "node:net";
 import { createServer } from "node:net";
 import type { BaseEventLoop, TimerHandle } from "@aioloop/loop";
@@ -17,22 +17,38 @@ import type { Address } from "./addresses.ts";
 /** Seconds. CPython: `constants.ACCEPT_RETRY_DELAY`. */
 const ACCEPT_RETRY_DELAY = 1;
 
+export interface ListenerOptions {
+  /** Of a Unix socket: remove its file in the end, if that is still the file it made. */
+  cleanupSocket?: boolean;
+  /** Connections ask now and then whether the other side is still there: SO_KEEPALIVE. */
+  keepAlive?: boolean;
+}
+
 export class Listener {
   readonly #loop: BaseEventLoop;
   readonly #server: NetServer;
   readonly #options: ListenOptions;
   #address: Address;
   #isOpen = false;
+  readonly #removesFile: boolean;
+  /** Of the file of a Unix socket. */
+  #inode: number | undefined;
   #retry: TimerHandle | null = null;
   /** In the loop's time: when it was last reported that there are no descriptors left. */
   #reportedAt: number = Number.NEGATIVE_INFINITY;
 
   /** `accept` is called for each connection, outside of turns. */
-  constructor(loop: BaseEventLoop, options: ListenOptions, accept: (socket: Socket) => void) {
+  constructor(
+    loop: BaseEventLoop,
+    options: ListenOptions,
+    accept: (socket: Socket) => void,
+    { cleanupSocket = true, keepAlive = false }: ListenerOptions = {},
+  ) {
     this.#loop = loop;
+    this.#removesFile = cleanupSocket;
     this.#options = options;
     this.#address = options.path ?? { host: options.host ?? "::", port: options.port ?? 0 };
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive }, (socket) => {
       accept(socket);
       if (descriptorOf(socket) === lastDescriptor()) this.#outOfDescriptors();
     });
@@ -65,11 +81,12 @@ export class Listener {
   }
 
   #listening(): void {
+    const address = this.#server.address() as AddressInfo | string;
+    if (typeof address === "string") this.#inode = inodeOf(address);
     if (!this.#isOpen) {
-      this.#server.close(); // closed before it could listen
+      this.#stop(); // closed before it could listen
       return;
     }
-    const address = this.#server.address() as AddressInfo | string;
     this.#address = typeof address === "string" ? address : { host: address.address, port: address.port };
   }
 
@@ -78,7 +95,21 @@ export class Listener {
     this.#isOpen = false;
     this.#retry?.cancel();
     this.#retry = null;
-    if (this.#server.listening) this.#server.close();
+    if (this.#server.listening) this.#stop();
+  }
+
+  /** Node removes the file of a Unix socket, whosever it is by then: what is to stay is held by another name meanwhile. */
+  #stop(): void {
+    const path = this.#server.address();
+    const inode = typeof path === "string" ? inodeOf(path) : undefined;
+    if (inode === undefined || (this.#removesFile && inode === this.#inode)) {
+      this.#server.close();
+      return;
+    }
+    const kept = `${path}.${process.pid}.kept`;
+    linkSync(path as string, kept);
+    this.#server.close();
+    renameSync(kept, path as string);
   }
 
   /** @internal */
@@ -110,6 +141,20 @@ export class Listener {
       exception: Object.assign(new Error(text), { code: "EMFILE", syscall: "accept" }),
     });
   }
+}
+
+/** @throws RangeError in a Node that has no such option, and would ignore it */
+export function checkReusePort(call: string): void {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)) return;
+  throw new RangeError(
+    `${call}: Node ${process.version} cannot share a port; 22.12 and newer can. Take the cluster module, or one process`,
+  );
+}
+
+/** Undefined where there is nothing. */
+function inodeOf(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.ino;
 }
 
 /** Node knows no other way to it. -1 where a socket has none. */

@@ -14,8 +14,10 @@ import type {
   ConnectionOptions,
   ServerOptions,
   StartTlsOptions,
+  UnixConnectionOptions,
 } from "./connections.ts";
 import {
+  checkPath,
   connectAcceptedSocket,
   createConnection,
   createServer,
@@ -52,24 +54,26 @@ export class EventLoop extends HostEventLoop {
   readonly #signals: SignalHandlers = new SignalHandlers(this);
 
   /**
-   * Connects to a host by TCP; the protocol's connectionMade() has been called when it returns.
+   * Connects to a host by TCP; the protocol's connectionMade() has been called when it returns. With a `sock`, which is connected
+   * already and is the transport's from then on, host and port are null.
    * @throws Node's error with its code (ECONNREFUSED, ENOTFOUND, …). CPython: `BaseEventLoop.create_connection`.
    */
   createConnection<P extends StreamProtocol>(
     protocolFactory: () => P,
-    host: string,
-    port: number,
+    host: string | null,
+    port: number | null,
     options: ConnectionOptions = {},
   ): Coroutine<[Transport, P]> {
     return createConnection(this, protocolFactory, host, port, options);
   }
 
-  /** Connects to a Unix socket, or a named pipe of Windows. CPython: `create_unix_connection`. */
+  /** Connects to a Unix socket, or a named pipe of Windows; with a `sock` the path is null. CPython: `create_unix_connection`. */
   createUnixConnection<P extends StreamProtocol>(
     protocolFactory: () => P,
-    path: string,
+    path: string | null,
+    options: UnixConnectionOptions = {},
   ): Coroutine<[Transport, P]> {
-    return createUnixConnection(this, protocolFactory, path);
+    return createUnixConnection(this, protocolFactory, path, options);
   }
 
   /**
@@ -82,7 +86,7 @@ export class EventLoop extends HostEventLoop {
     port: number,
     options: ServerOptions = {},
   ): Coroutine<Server> {
-    const places = yield* placesOf(this, host, port);
+    const places = yield* placesOf(this, host, port, options.family ?? 0);
     return yield* createServer(this, protocolFactory, places, options);
   }
 
@@ -92,6 +96,7 @@ export class EventLoop extends HostEventLoop {
     path: string,
     options: ServerOptions = {},
   ): Coroutine<Server> {
+    checkPath("createUnixServer(…, path)", path);
     removeStaleSocket(path);
     return yield* createServer(this, protocolFactory, [{ path }], options);
   }

@@ -2,7 +2,7 @@
 import type { Coroutine, Future } from "@aioloop/loop";
 import { getRunningLoop, iscoroutine, RuntimeError, wrapFuture } from "@aioloop/loop";
 import { isThenable } from "@aioloop/loop/kernel";
-import type { ConnectionOptions, ServerOptions } from "./connections.ts";
+import type { ConnectionOptions, ServerOptions, UnixConnectionOptions } from "./connections.ts";
 import { EventLoop } from "./node-events.ts";
 import type { Server } from "./server.ts";
 import { StreamReader } from "./stream-reader.ts";
@@ -25,11 +25,11 @@ export function loopFor(call: string): EventLoop {
 }
 
 /**
- * Connects by TCP. @throws Node's error with its code (ECONNREFUSED, ENOTFOUND, …). CPython: `streams.open_connection`.
+ * Connects by TCP; with a `sock`, which is connected already, host and port are null. @throws Node's error with its code (ECONNREFUSED, ENOTFOUND, …). CPython: `streams.open_connection`.
  */
 export function* openConnection(
-  host: string,
-  port: number,
+  host: string | null,
+  port: number | null,
   { limit, ...options }: ConnectionOptions & LimitOption = {},
 ): Coroutine<[StreamReader, StreamWriter]> {
   const loop = loopFor("openConnection()");
@@ -39,15 +39,15 @@ export function* openConnection(
   return [reader, new StreamWriter(transport, protocol, reader, loop)];
 }
 
-/** Connects to a Unix socket. CPython: `streams.open_unix_connection`. */
+/** Connects to a Unix socket; with a `sock`, which is connected already, the path is null. CPython: `streams.open_unix_connection`. */
 export function* openUnixConnection(
-  path: string,
-  { limit }: LimitOption = {},
+  path: string | null,
+  { limit, ...options }: UnixConnectionOptions & LimitOption = {},
 ): Coroutine<[StreamReader, StreamWriter]> {
   const loop = loopFor("openUnixConnection()");
   const reader = new StreamReader({ limit, loop });
   const protocol = new StreamReaderProtocol(reader, null, loop);
-  const [transport] = yield* loop.createUnixConnection(() => protocol, path);
+  const [transport] = yield* loop.createUnixConnection(() => protocol, path, options);
   return [reader, new StreamWriter(transport, protocol, reader, loop)];
 }
 

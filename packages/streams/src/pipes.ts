@@ -4,7 +4,7 @@
  */
 import type { Readable, Writable } from "node:stream";
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
-import { RuntimeError } from "@aioloop/loop";
+import { logger, RuntimeError } from "@aioloop/loop";
 import { describe, inspectable, leavesLoop } from "@aioloop/loop/kernel";
 import { brokenPipe } from "./exceptions.ts";
 import type { BaseProtocol, Protocol } from "./protocols.ts";
@@ -12,6 +12,9 @@ import type { AnyProtocol, ReadTransport, WriteTransport } from "./transports.ts
 import { BaseTransport, checkBytes, FlowControl } from "./transports.ts";
 
 const NOTHING = Buffer.alloc(0);
+
+/** After so many writes to a pipe that is closed a warning is logged. CPython: `constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES`. */
+const LOST_WRITES_TO_WARN = 5;
 
 export class ReadPipeTransport extends BaseTransport implements ReadTransport {
   readonly #loop: BaseEventLoop;
@@ -137,6 +140,7 @@ export class WritePipeTransport extends FlowControl implements WriteTransport {
   #isClosing = false;
   #isLost = false;
   #isMarked = false;
+  #lostWrites = 0;
 
   constructor(loop: BaseEventLoop, writable: Writable, protocol: BaseProtocol) {
     super(loop);
@@ -166,7 +170,14 @@ export class WritePipeTransport extends FlowControl implements WriteTransport {
 
   write(data: Uint8Array): void {
     checkBytes("write(data)", data);
-    if (data.length === 0 || this.#isClosing) return;
+    if (data.length === 0) return;
+    if (this.#isClosing) {
+      this.#lostWrites += 1;
+      if (this.#lostWrites === LOST_WRITES_TO_WARN) {
+        logger.warning(`write() to a pipe that is closed, ${LOST_WRITES_TO_WARN} times: ${this}`);
+      }
+      return;
+    }
     this.#writable.write(data);
     if (this.#writable.writableLength > 0) this.#watchBuffer();
   }

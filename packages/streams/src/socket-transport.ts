@@ -7,8 +7,8 @@
  * called in turns only. Node buffers what cannot be sent at once, and `writableLength` is the size of that.
  */
 import type { Socket } from "node:net";
-import type { BaseEventLoop, Callback, Context, Future } from "@aioloop/loop";
-import { copyContext, logger, RuntimeError } from "@aioloop/loop";
+import type { BaseEventLoop, Callback, Context, Future, TimerHandle } from "@aioloop/loop";
+import { copyContext, logger, RuntimeError, TimeoutError } from "@aioloop/loop";
 import { handleOf, inspectable, leavesLoop } from "@aioloop/loop/kernel";
 import { receive, unreceive } from "./arrivals.ts";
 import { brokenPipe } from "./exceptions.ts";
@@ -19,6 +19,12 @@ import { checkBytes, FlowControl, refuseWrite } from "./transports.ts";
 
 /** After so many writes to a connection that is lost a warning is logged. CPython: `constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES`. */
 const LOST_WRITES_TO_WARN = 5;
+
+/** Seconds. CPython: `constants.SSL_SHUTDOWN_TIMEOUT`. */
+const SHUTDOWN_TIMEOUT = 30;
+
+/** Bytes that came at once, with more behind them, perhaps. */
+const LARGE = 32 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -35,6 +41,8 @@ export interface SocketTransportOptions {
   server?: Attachable | null;
   /** Over TLS one side cannot be closed alone. */
   isTls?: boolean;
+  /** Over TLS: seconds for the other side to close as well. Default: 30. */
+  shutdownTimeout?: number | undefined;
   /** False: the protocol has a transport already, in whose place this one is put. */
   announces?: boolean;
 }
@@ -54,6 +62,7 @@ export class SocketTransport extends FlowControl implements Transport {
   readonly #extra: ExtraInfo;
   readonly #server: Attachable | null;
   readonly #isTls: boolean;
+  readonly #shutdownTimeout: number;
   #protocol: StreamProtocol;
   #isClosing = false;
   #isPaused = false;
@@ -64,6 +73,8 @@ export class SocketTransport extends FlowControl implements Transport {
   /** What came before the protocol's pauseReading() was known below: bytes, null for the end of the stream. */
   #held: (Buffer | null)[] = [];
   #isClosedBelow = false;
+  /** Over TLS, between close() and the end of the other side. */
+  #shutdownTimer: TimerHandle | null = null;
   /** An empty write is under way, whose end tells that what was before it has been sent. */
   #isMarked = false;
 
@@ -81,12 +92,13 @@ export class SocketTransport extends FlowControl implements Transport {
     socket.on("error", (error) => this.#soon(this.#on.error, error));
     socket.on("close", () => this.#soon(this.#on.close, null));
     // At once, since Node throws away what comes while nobody listens; deliver() is called after begin().
-    receive(socket, (data) => this.#soon(this.#on.deliver, data));
+    receive(socket, (data) => this.#arrived(data));
     socket.on("end", () => this.#soon(this.#on.deliver, null));
     socket.once("finish", () => this.#soon(this.#on.resume, null));
     this.#server?._attach(this);
     const { waiter = null } = options;
     this.#isTls = options.isTls === true;
+    this.#shutdownTimeout = options.shutdownTimeout ?? SHUTDOWN_TIMEOUT;
     if (options.announces !== false) this.#soon(this.#on.begin, null);
     if (waiter !== null) {
       this.#soon(() => {
@@ -108,6 +120,12 @@ export class SocketTransport extends FlowControl implements Transport {
       return;
     }
     loop._enqueueArrival(handleOf(callback as Callback<[unknown]>, value, loop, this.#context));
+  }
+
+  #arrived(data: Buffer): void {
+    this.#soon(this.#on.deliver, data);
+    // Node reads on as long as there is as much; who wants no more is to say so now.
+    if (data.length >= LARGE) this._loop._wakeNow();
   }
 
   #begin(): void {
@@ -139,7 +157,10 @@ export class SocketTransport extends FlowControl implements Transport {
 
   /** Bytes, or null for the end. */
   #deliver(data: Buffer | null): void {
-    if (this.#isClosing) return;
+    if (this.#isClosing) {
+      if (data === null && this.#shutdownTimer !== null) this.#socket.destroySoon();
+      return;
+    }
     // Behind what is held, also when reading goes on: in the order in which it came.
     if (this.#isPaused || this.#held.length > 0) {
       this.#held.push(data);
@@ -274,10 +295,31 @@ export class SocketTransport extends FlowControl implements Transport {
 
   close(): void {
     if (this.#isClosing) return;
+    // Over TLS the end is a message, which is to be sent.
+    if (!this.#isTls && this.#socket.writableLength === 0) {
+      this.#forceClose(null);
+      return;
+    }
     this.#isClosing = true;
     this.#held = [];
-    this.#socket.pause();
-    this.#socket.destroySoon();
+    if (this.#isTls && !this.#socket.readableEnded) this.#shutDown();
+    else {
+      this.#socket.pause();
+      this.#socket.destroySoon();
+    }
+  }
+
+  /**
+   * Reads on until the other side has closed as well: a socket that is closed with bytes unread, and be it TLS's own, is reset, and
+   * what the other side has not read yet is lost. CPython: `sslproto.SSLProtocol._start_shutdown`.
+   */
+  #shutDown(): void {
+    const seconds = this.#shutdownTimeout;
+    this.#shutdownTimer = this._loop.callLater(seconds, () =>
+      this.#forceClose(new TimeoutError(`the other side did not close TLS within ${seconds} seconds`)),
+    );
+    this.#socket.end();
+    this.#socket.resume();
   }
 
   abort(): void {
@@ -313,6 +355,7 @@ export class SocketTransport extends FlowControl implements Transport {
     }
     this.#isLost = true;
     this.#isClosing = true;
+    this.#shutdownTimer?.cancel();
     try {
       this.#protocol.connectionLost(this.#failure);
     } finally {

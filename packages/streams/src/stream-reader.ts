@@ -118,6 +118,10 @@ export class StreamReader implements CoroutineIterable<Buffer> {
     this.#bytes.push(Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length));
     this.#wake();
     if (this.#transport === null || this.#isPaused || this.#bytes.length <= 2 * this.#limit) return;
+    if (typeof this.#transport.pauseReading !== "function") {
+      this.#transport = null; // it cannot: what comes is held, however much it is
+      return;
+    }
     this.#isPaused = true;
     this.#transport.pauseReading();
   }

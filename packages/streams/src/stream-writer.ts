@@ -18,8 +18,11 @@ export interface Drainable {
   readonly _closed: Future<void>;
   /** @internal */
   _startTls?(transport: Transport, ssl: TlsOptions, options: HandshakeOptions): Coroutine<Transport>;
+  /** @internal Closes the connection if the writer is let go without being closed. */
+  _watch?(writer: StreamWriter): void;
 }
 
+/** Let go without being closed it is told of in a warning, and its connection is closed. */
 export class StreamWriter implements Manager<StreamWriter> {
   #transport: Transport;
   readonly #protocol: Drainable;
@@ -29,6 +32,7 @@ export class StreamWriter implements Manager<StreamWriter> {
     this.#transport = transport;
     this.#protocol = protocol;
     this.#reader = reader;
+    protocol._watch?.(this);
   }
 
   get transport(): Transport {

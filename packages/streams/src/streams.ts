@@ -15,6 +15,8 @@ import type { StreamReader } from "./stream-reader.ts";
 import { StreamWriter } from "./stream-writer.ts";
 import type { HandshakeOptions, TlsOptions } from "./tls.ts";
 import type { Transport } from "./transports.ts";
+import type { Watchable } from "./unclosed.ts";
+import { unwatch, watchWriter } from "./unclosed.ts";
 
 /** What `startServer` calls for each connection: a plain function, or one that gives a coroutine or a promise. */
 export type ClientConnected = (reader: StreamReader, writer: StreamWriter) => unknown;
@@ -70,8 +72,10 @@ export class FlowControlMixin extends Protocol {
 }
 
 /** CPython: `streams.StreamReaderProtocol`. */
-export class StreamReaderProtocol extends FlowControlMixin {
-  #reader: StreamReader;
+export class StreamReaderProtocol extends FlowControlMixin implements Watchable {
+  /** Null once its writer was let go without being closed: from then on it is held weakly. */
+  #reader: StreamReader | null;
+  #weakReader: WeakRef<StreamReader> | null = null;
   readonly #clientConnected: ClientConnected | null;
   #transport: Transport | null = null;
   #isOverTls = false;
@@ -89,12 +93,13 @@ export class StreamReaderProtocol extends FlowControlMixin {
   }
 
   override connectionMade(transport: Transport): void {
+    const reader = this.#reader as StreamReader; // there was no writer yet
     this.#transport = transport;
-    this.#reader.setTransport(transport);
+    reader.setTransport(transport);
     this.#isOverTls = transport.getExtraInfo("sslcontext", null) !== null;
     if (this.#clientConnected === null) return;
-    const writer = new StreamWriter(transport, this, this.#reader, this.loop);
-    const handled = this.#clientConnected(this.#reader, writer);
+    const writer = new StreamWriter(transport, this, reader, this.loop);
+    const handled = this.#clientConnected(reader, writer);
     if (iscoroutine(handled)) this.#watch(this.loop.createTask(handled) as Future<unknown>, transport);
     else if (isThenable(handled)) this.#watch(wrapFuture(handled, { loop: this.loop }), transport);
   }
@@ -121,28 +126,34 @@ export class StreamReaderProtocol extends FlowControlMixin {
   /** @internal Puts another transport below. */
   *_startTls(transport: Transport, ssl: TlsOptions, options: HandshakeOptions): Coroutine<Transport> {
     const serverSide = this.#clientConnected !== null;
+    const reader = this.#readerThere() as StreamReader; // the writer, which waits for this, holds it
     const secure = yield* startTls(this.loop, transport, this, ssl, { ...options, serverSide }, () =>
-      this.#reader._takeAll(),
+      reader._takeAll(),
     );
     this.#transport = secure;
     this.#isOverTls = true;
-    this.#reader._replaceTransport(secure);
+    reader._replaceTransport(secure);
     return secure;
   }
 
+  #readerThere(): StreamReader | null {
+    return this.#reader ?? this.#weakReader?.deref() ?? null;
+  }
+
   override dataReceived(data: Buffer): void {
-    this.#reader.feedData(data);
+    this.#readerThere()?.feedData(data);
   }
 
   /** Keeps the side that writes open, which TLS cannot. */
   override eofReceived(): boolean {
-    this.#reader.feedEof();
+    this.#readerThere()?.feedEof();
     return !this.#isOverTls;
   }
 
   override connectionLost(error: unknown): void {
-    if (error === null) this.#reader.feedEof();
-    else this.#reader.setException(error);
+    unwatch(this);
+    if (error === null) this.#readerThere()?.feedEof();
+    else this.#readerThere()?.setException(error);
     if (!this.#closed.done()) {
       if (error === null) this.#closed.setResult();
       else {
@@ -157,5 +168,33 @@ export class StreamReaderProtocol extends FlowControlMixin {
   /** @internal */
   get _closed(): Future<void> {
     return this.#closed;
+  }
+
+  // ---- for a writer that is let go without being closed
+
+  /** @internal */
+  _watch(writer: StreamWriter): void {
+    watchWriter(writer, this, this.loop);
+  }
+
+  /** @internal Another protocol may have taken the transport over: it is that one's to close. */
+  _unclosed(): string | null {
+    const transport = this.#transport;
+    if (transport === null || transport.isClosing() || transport.getProtocol() !== this) return null;
+    return `<StreamWriter transport=${transport}>`;
+  }
+
+  /** @internal */
+  _loosenReader(): StreamReader | null {
+    if (this.#reader !== null) {
+      this.#weakReader = new WeakRef(this.#reader);
+      this.#reader = null;
+    }
+    return this.#readerThere();
+  }
+
+  /** @internal */
+  _closeTransport(): void {
+    this.#transport?.close();
   }
 }

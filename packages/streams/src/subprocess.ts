@@ -21,6 +21,11 @@ export class SubprocessStreamProtocol extends FlowControlMixin implements Subpro
   stderr: StreamReader | null = null;
   readonly #limit: number | undefined;
   readonly #stdinClosed: Future<void>;
+  /** Until it is closed, once the child has ended and so has its output. */
+  #transport: ChildTransport | null = null;
+  /** stdout and stderr, as long as they are open. */
+  readonly #outputs: Set<number> = new Set();
+  #hasExited = false;
 
   constructor(limit: number | undefined, loop: BaseEventLoop) {
     super(loop);
@@ -30,6 +35,7 @@ export class SubprocessStreamProtocol extends FlowControlMixin implements Subpro
 
   override connectionMade(transport: object): void {
     const child = transport as ChildTransport;
+    this.#transport = child;
     this.stdout = this.#readerOf(child, 1);
     this.stderr = this.#readerOf(child, 2);
     const stdin = child.getPipeTransport(0);
@@ -39,6 +45,7 @@ export class SubprocessStreamProtocol extends FlowControlMixin implements Subpro
   #readerOf(child: ChildTransport, fd: number): StreamReader | null {
     const pipe = child.getPipeTransport(fd);
     if (pipe === null) return null;
+    this.#outputs.add(fd);
     const reader = new StreamReader({ limit: this.#limit, loop: this.loop });
     reader.setTransport(pipe as Transport);
     return reader;
@@ -62,9 +69,21 @@ export class SubprocessStreamProtocol extends FlowControlMixin implements Subpro
     const reader = fd === 1 ? this.stdout : this.stderr;
     if (error === null) reader?.feedEof();
     else reader?.setException(error);
+    this.#outputs.delete(fd);
+    this.#closeIfOver();
   }
 
-  processExited(): void {}
+  processExited(): void {
+    this.#hasExited = true;
+    this.#closeIfOver();
+  }
+
+  /** CPython: `SubprocessStreamProtocol._maybe_close_transport`. */
+  #closeIfOver(): void {
+    if (!this.#hasExited || this.#outputs.size > 0) return;
+    this.#transport?.close();
+    this.#transport = null;
+  }
 
   /** The child's end, not that of its stdin. */
   override connectionLost(): void {}

@@ -11,6 +11,7 @@ import type {
 import { connect, createSecureContext, TLSSocket as ServerSocket } from "node:tls";
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
 import { TimeoutError } from "@aioloop/loop";
+import { describe } from "@aioloop/loop/kernel";
 
 /** Seconds. CPython: `constants.SSL_HANDSHAKE_TIMEOUT`. */
 const HANDSHAKE_TIMEOUT = 60;
@@ -36,11 +37,30 @@ export interface TlsOptions extends SecureContextOptions, ClientOptions, ServerO
   secureContext?: SecureContext | undefined;
 }
 
-export interface HandshakeOptions {
+export interface TlsTimeouts {
+  /** Seconds for the TLS handshake. Default: 60. */
+  sslHandshakeTimeout?: number | undefined;
+  /** Seconds that close() waits for the other side to close TLS as well, before it ends the connection with a TimeoutError. Default: 30. */
+  sslShutdownTimeout?: number | undefined;
+}
+
+export interface HandshakeOptions extends TlsTimeouts {
   /** The name that the server must prove, and is asked for. Default: `ssl.servername`. */
   serverHostname?: string | undefined;
-  /** Seconds for the handshake. Default: 60. */
-  sslHandshakeTimeout?: number | undefined;
+}
+
+/** What is for TLS alone would be ignored without it, and who says it believes to speak TLS. @throws RangeError */
+export function checkTls(call: string, options: HandshakeOptions & { ssl?: unknown }): void {
+  for (const name of ["serverHostname", "sslHandshakeTimeout", "sslShutdownTimeout"] as const) {
+    const value = options[name];
+    if (value === undefined) continue;
+    if (!options.ssl) throw new RangeError(`${call}: ${name} is for TLS only; give { ssl } as well`);
+    if (name !== "serverHostname" && !(Number.isFinite(value) && (value as number) > 0)) {
+      throw new RangeError(
+        `${call}: ${name} must be a number of seconds greater than 0, got ${describe(value)}`,
+      );
+    }
+  }
 }
 
 /** As client. @throws Node's error with its code: CERT_HAS_EXPIRED, DEPTH_ZERO_SELF_SIGNED_CERT, ERR_TLS_CERT_ALTNAME_INVALID, … */
@@ -80,7 +100,7 @@ export function* secureServer(
 /** A context is dear: made once for the same options. */
 const contexts: WeakMap<TlsOptions, SecureContext> = new WeakMap();
 
-function contextOf(ssl: TlsOptions): SecureContext {
+export function contextOf(ssl: TlsOptions): SecureContext {
   if (ssl.secureContext !== undefined) return ssl.secureContext;
   let context = contexts.get(ssl);
   if (context === undefined) contexts.set(ssl, (context = createSecureContext(ssl)));

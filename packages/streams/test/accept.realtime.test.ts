@@ -387,7 +387,7 @@ test("connectAcceptedSocket() refuses what is no connected socket, and a handsha
     expect((yield* refused({})).message).toContain("a Socket of node:net is required, got");
     const timeout = yield* refused(socket, { sslHandshakeTimeout: 1 });
     expect(timeout).toBeInstanceOf(RangeError);
-    expect(timeout.message).toContain("sslHandshakeTimeout means something with ssl only");
+    expect(timeout.message).toContain("sslHandshakeTimeout is for TLS only; give { ssl } as well");
     const connecting = connect(port, HOST);
     expect((yield* refused(connecting)).message).toContain("is not connected yet");
     connecting.destroy();

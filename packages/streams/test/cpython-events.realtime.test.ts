@@ -9,7 +9,7 @@ import { networkInterfaces } from "node:os";
 import { PassThrough } from "node:stream";
 import type { Coroutine } from "@aioloop/loop";
 import { ExceptionGroup } from "@aioloop/loop";
-import type { SubprocessOptions } from "@aioloop/streams";
+import type { DatagramOptions, SubprocessOptions } from "@aioloop/streams";
 import { BaseProtocol, EventLoop, Protocol, SubprocessProtocol } from "@aioloop/streams";
 import { run, waitFor } from "@aioloop/tasks";
 import { expect, test } from "vitest";
@@ -264,3 +264,32 @@ test.each([{ universalNewlines: true }, { text: true }, { encoding: "utf8" }, { 
     });
   },
 );
+
+test("createConnection({ localAddr }) takes a name, and connects from its address of the family", async () => {
+  await onSockets(function* (site) {
+    const port = yield* site.rawServer();
+    const protocol = new Recorder(site.loop);
+    const options = { localAddr: { host: "localhost" } };
+    const [transport] = yield* site.loop.createConnection(() => protocol, HOST, port, options);
+    expect(transport.getExtraInfo("sockname")).toMatchObject({ host: HOST });
+    transport.abort();
+    yield* protocol.lost();
+    const nowhere = { localAddr: { host: "nowhere.invalid" } };
+    const error = yield* errorOf(site.loop.createConnection(() => protocol, HOST, port, nowhere));
+    expect(error.code).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/);
+  });
+});
+
+test("createDatagramEndpoint() refuses an address that is no { host, port }", async () => {
+  await onLoop(function* (loop) {
+    for (const address of ["localhost", ["localhost", 1], { port: 1 }, 5]) {
+      for (const options of [{ localAddr: address }, { remoteAddr: address }]) {
+        const error = yield* errorOf(
+          loop.createDatagramEndpoint(() => new Datagrams(loop), options as unknown as DatagramOptions),
+        );
+        expect(error).toBeInstanceOf(TypeError);
+        expect(error.message).toContain("an address { host, port } is required, got ");
+      }
+    }
+  });
+});

@@ -225,7 +225,7 @@ describe("BufferedProtocol", () => {
 });
 
 describe("DatagramTransport", () => {
-  test("sendto() takes every kind of bytes", async () => {
+  test("sendto() takes every kind of bytes, and sends them as they were when it was called", async () => {
     await onLoop(function* (loop) {
       const server = new Datagrams(loop);
       const client = new Datagrams(loop);
@@ -235,7 +235,10 @@ describe("DatagramTransport", () => {
       const place = server.transport.getExtraInfo("sockname") as { host: string; port: number };
       const data = Uint8Array.from(Buffer.from("...data..."));
       const kinds = [Buffer.from("data"), Uint8Array.from(Buffer.from("data")), data.subarray(3, 7)];
-      for (const one of kinds) client.transport.sendto(one, place);
+      for (const one of kinds) {
+        client.transport.sendto(one, place);
+        one.fill(0); // the caller's buffer is the caller's again
+      }
       yield* waitFor(server.called("datagramReceived", 3), 5);
       expect(server.texts).toEqual(["data", "data", "data"]);
       client.transport.close();

@@ -346,3 +346,19 @@ opensslTest("EventLoop.startTls() over a transport that speaks TLS: TLS in TLS, 
     yield* waitFor(accepted.lost(), 5);
   });
 });
+
+opensslTest("TLS: close() sends what is buffered, and then tells connectionLost(null)", async () => {
+  await onSockets(function* (site) {
+    const peer = yield* nodePeer(site);
+    const client = yield* connected(site, peer);
+    const filled = fill(client);
+    client.transport.write(Buffer.from("the last"));
+    client.transport.close();
+    expect(client.calls).not.toContain("connectionLost");
+    const got = yield* waitFor(readAll(peer.tls), 10);
+    expect(got.length).toBe(filled + "the last".length);
+    expect(got.subarray(filled).toString()).toBe("the last");
+    peer.tls.end();
+    expect(yield* waitFor(client.lost(), 5)).toBe(null);
+  });
+});

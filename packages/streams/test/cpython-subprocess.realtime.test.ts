@@ -1,4 +1,5 @@
 // What CPython's test_subprocess says of a child whose end is not known yet, and of environments.
+import { spawnSync } from "node:child_process";
 import { createSubprocessExec, createSubprocessShell, PIPE, SubprocessProtocol } from "@aioloop/streams";
 import { createTask, gather, sleep, waitFor } from "@aioloop/tasks";
 import { expect, test } from "vitest";
@@ -8,7 +9,7 @@ import { block, program } from "./helpers-i.ts";
 function blockUntilEnded(pid: number): void {
   for (let most = 200; most > 0; most--) {
     const { stdout } = spawnSync("ps", ["-o", "state=", "-p", `${pid}`], { encoding: "latin1" });
-    if (stdout.trim().startsWith("Z")) return;
+    if (/^\s*Z/.test(`${stdout}`)) return;
     block(20);
   }
 }

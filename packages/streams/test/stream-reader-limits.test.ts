@@ -203,6 +203,18 @@ describe("pausing the transport", () => {
     });
   });
 
+  test("feedData() forgets a transport that cannot pause [S217]", () => {
+    program(function* () {
+      const reader = new StreamReader({ limit: 10 });
+      const transport: Partial<HandTransport> = {};
+      reader.setTransport(transport as HandTransport);
+      feed(reader, "x".repeat(21));
+      reader.setTransport(transport as HandTransport); // refused while there is one
+      feed(reader, "x".repeat(1000));
+      expect((yield* reader.read(2000)).length).toBe(1021);
+    });
+  });
+
   test("feedData() without a transport holds what comes", () => {
     program(function* () {
       const reader = new StreamReader({ limit: 10 });

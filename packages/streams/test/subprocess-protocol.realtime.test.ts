@@ -8,7 +8,7 @@ import type {
   SubprocessTransport,
   Transport,
 } from "@aioloop/streams";
-import { DEVNULL, PIPE, STDOUT, SubprocessProtocol } from "@aioloop/streams";
+import { DEVNULL, PIPE, STDOUT, SubprocessProtocol, SubprocessStreamProtocol } from "@aioloop/streams";
 import { createTask, Event, sleep } from "@aioloop/tasks";
 import { describe, expect, test } from "vitest";
 import { errorOf } from "../../tasks/test/helpers.ts";
@@ -424,6 +424,26 @@ describe("the transport", () => {
       yield* protocol.told("connectionLost");
       expect(protocol.calls).toEqual(["connectionMade", "exited 7", "connectionLost"]);
     });
+  });
+});
+
+test("SubprocessStreamProtocol closes its transport when the child has ended and its output has, not before [S276]", async () => {
+  await program(function* (loop) {
+    const make = () => new SubprocessStreamProtocol(undefined, loop);
+    // Another process writes to stdout when the child has ended.
+    const command = "(sleep 0.2; echo late) & echo early";
+    const [transport, protocol] = yield* loop.subprocessShell(make, command, ALL);
+    const { stdout } = protocol;
+    expect(`${yield* stdout!.readline()}`).toBe("early\n");
+    yield* eventually(() => transport.getReturncode() === 0);
+    expect(transport.isClosing()).toBe(false);
+    expect(`${yield* stdout!.read()}`).toBe("late\n");
+    yield* eventually(() => transport.isClosing());
+
+    const [silent] = yield* loop.subprocessExec(make, "sleep", ["0.1"], NONE);
+    expect(silent.isClosing()).toBe(false);
+    yield* eventually(() => silent.isClosing());
+    expect(silent.getReturncode()).toBe(0);
   });
 });
 

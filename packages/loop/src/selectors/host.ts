@@ -14,6 +14,9 @@ type Timer = ReturnType<typeof setTimeout>;
 /** A host timer cannot be longer than this (2^31 ms); a day is what `select` asks for at most. */
 const LONGEST_MS = 24 * 3600 * 1000;
 
+/** With a thousand sockets that are ready at once, what the first ones brought would have left the processor's cache before its turn. */
+const MOST_GATHERED = 32;
+
 export class HostSelector implements Selector {
   readonly polls = false;
   readonly #giveWay: (callback: () => void) => void = giveWayOfHost();
@@ -24,6 +27,8 @@ export class HostSelector implements Selector {
   /** A pump is on its way, and another need not be sent; a microtask still goes before one that gathers. */
   #called = false;
   #gathering = false;
+  /** How many arrivals the gathering pump will find. */
+  #gathered = 0;
 
   /** Who is pumped. */
   attach(pump: () => void): void {
@@ -68,11 +73,14 @@ export class HostSelector implements Selector {
     queueMicrotask(this.#pump);
   }
 
-  /** When the host has told of all that came in this round of its own: one pump for all of it, as one `select` tells of many sockets. */
+  /** When the host has told of all that came in this round of its own: one pump for it, as one `select` tells of many sockets. */
   gather(): void {
-    if (this.#called || this.#gathering) return;
-    this.#gathering = true;
-    this.#giveWay(this.#pump);
+    if (this.#called) return;
+    if (!this.#gathering) {
+      this.#gathering = true;
+      this.#gathered = 1;
+      this.#giveWay(this.#pump);
+    } else if (++this.#gathered === MOST_GATHERED) this.wakeup();
   }
 
   /** The loop has more to do; first the host's timers, I/O and promises get their chance. */
