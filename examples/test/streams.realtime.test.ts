@@ -122,6 +122,13 @@ describe("http-server, with a port", () => {
     expect(await curl(context, [...figures, `${url}nowhere`])).toBe("There is no such page\n404 1 0\n");
   });
 
+  test("wrk is served over many connections at once", async (context) => {
+    if (!isInstalled("wrk")) context.skip("wrk is not installed: apt-get install wrk");
+    const { stdout } = await promisify(execFile)("wrk", ["-t1", "-c32", "-d1s", url]);
+    expect(Number(/(\d+) requests in/.exec(stdout)?.[1])).toBeGreaterThan(32);
+    expect(stdout).not.toMatch(/Socket errors|Non-2xx/);
+  });
+
   test("Node's own client sends request after request over one connection", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const isReused: boolean[] = [];

@@ -249,6 +249,11 @@ export class BaseEventLoop extends Scheduling {
     if (this._parked) this._selector.wakeup();
   }
 
+  /** @internal `stop()` was called, and the present turn is the last. */
+  get _isStopping(): boolean {
+    return this.#stopping;
+  }
+
   /** True from the start of runForever to its end. CPython: `BaseEventLoop.is_running`. */
   isRunning(): boolean {
     return this.#running;

@@ -70,6 +70,7 @@ export { MonotonicClock } from "./selectors/monotonic.ts";
 export type { Clock, Selector } from "./selectors/selector.ts";
 export type { Source } from "./selectors/source.ts";
 export { VirtualSelector } from "./selectors/virtual.ts";
+export { SteppedEventLoop } from "./stepped-loop.ts";
 export {
   AWAITABLE,
   type Awaitable,

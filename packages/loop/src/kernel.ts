@@ -26,4 +26,4 @@ export {
   SUSPEND,
   WAIT,
 } from "./suspend.ts";
-export { sourceTraceback } from "./tracebacks.ts";
+export { sourceTraceback, tracebackOf } from "./tracebacks.ts";

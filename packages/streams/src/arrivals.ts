@@ -59,7 +59,7 @@ export function receive(stream: Duplex, give: (data: Buffer) => void): void {
   socket[places.callback] = (count: number, buffer: Buffer): boolean => {
     if (buffer === SHARED) {
       const data = Buffer.allocUnsafe(count);
-      data.set(SHARED.subarray(0, count));
+      data.set(new Uint8Array(SHARED.buffer, 0, count));
       isLarge = count === SIZE;
       give(data);
     } else {

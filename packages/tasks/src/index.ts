@@ -57,7 +57,7 @@ export { sleep } from "./sleep.ts";
 export { type StaggeredRaceOptions, staggeredRace } from "./staggered.ts";
 export { TaskGroup, type TaskStatus } from "./taskgroups.ts";
 
-export { Task, type TaskConstructorOptions } from "./tasks.ts";
+export { defaultTaskFactory, Task, type TaskConstructorOptions } from "./tasks.ts";
 export { toThread } from "./threads.ts";
 export { MoveOn, moveOnAfter, moveOnAt, Timeout, timeout, timeoutAt } from "./timeouts.ts";
 export {

@@ -1,0 +1,2 @@
+/** `aioloop/testing/vitest`. */
+export * from "@aioloop/testing/vitest";

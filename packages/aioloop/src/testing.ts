@@ -1,0 +1,2 @@
+/** `aioloop/testing`. */
+export * from "@aioloop/testing";
