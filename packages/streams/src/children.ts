@@ -145,19 +145,6 @@ function spawnedAs(
   return () => spawn(command, [...args], spawnOptions);
 }
 
-const childrenOf: WeakMap<BaseEventLoop, Set<ChildTransport>> = new WeakMap();
-
-function runningOf(loop: BaseEventLoop): Set<ChildTransport> {
-  let running = childrenOf.get(loop);
-  if (running === undefined) childrenOf.set(loop, (running = new Set()));
-  return running;
-}
-
-/** What a loop that is closed does with its children: nobody can hear of them any more. CPython: `BaseSubprocessTransport.__del__`. */
-export function closeChildren(loop: BaseEventLoop): void {
-  for (const child of childrenOf.get(loop) ?? []) child.close();
-}
-
 function* start<P extends SubprocessProtocol>(
   loop: BaseEventLoop,
   protocolFactory: () => P,
@@ -174,7 +161,7 @@ function* start<P extends SubprocessProtocol>(
   });
   let transport: ChildTransport | null = null;
   try {
-    if (child.pid !== undefined) transport = new ChildTransport(loop, child, protocol, runningOf(loop));
+    if (child.pid !== undefined) transport = new ChildTransport(loop, child, protocol);
     yield* spawned;
     yield* (transport as ChildTransport)._connect();
   } catch (error) {

@@ -11,6 +11,7 @@ import { staggeredRace } from "@aioloop/tasks";
 import type { AddressRecord, Family } from "./addresses.ts";
 import { interleave, resolve } from "./addresses.ts";
 import { checkReusePort, Listener } from "./listeners.ts";
+import { handleClosed, handleOpened } from "./open-handles.ts";
 import type { StreamProtocol } from "./protocols.ts";
 import { Server } from "./server.ts";
 import type { SocketTransportOptions } from "./socket-transport.ts";
@@ -62,11 +63,15 @@ function* connectSocket(
   socket.once("connect", () => {
     if (!connected.done()) connected.setResult();
   });
+  const handle = { _loopClosed: () => void socket.destroy() };
+  handleOpened(loop, handle);
   try {
     yield* connected;
   } catch (error) {
     socket.destroy();
     throw error;
+  } finally {
+    handleClosed(loop, handle);
   }
   return socket; // its listener stays: a reset before its transport listens is no uncaught error
 }

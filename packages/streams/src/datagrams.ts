@@ -2,19 +2,19 @@
 import type { RemoteInfo, Socket, SocketOptions } from "node:dgram";
 import { createSocket } from "node:dgram";
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
-import { logger, wrapFuture } from "@aioloop/loop";
+import { wrapFuture } from "@aioloop/loop";
 import { describe, inspectable, leavesLoop } from "@aioloop/loop/kernel";
 import type { Address } from "./addresses.ts";
 import { resolve } from "./addresses.ts";
 import { checkReusePort } from "./listeners.ts";
+import type { OpenHandle } from "./open-handles.ts";
+import { handleClosed, handleOpened } from "./open-handles.ts";
 import type { DatagramProtocol } from "./protocols.ts";
 import type { AnyProtocol, DatagramTransport } from "./transports.ts";
 import { checkBytes, FlowControl } from "./transports.ts";
 
 /** What a datagram in the buffer counts beside its bytes. */
 const HEADER = 8;
-/** After so many sends over a transport that is closed a warning is logged. */
-const LOST_WRITES_TO_WARN = 5;
 
 export interface DatagramOptions {
   /** Where it is bound; port 0 is any free one. */
@@ -31,14 +31,13 @@ export interface DatagramOptions {
   reusePort?: boolean | undefined;
 }
 
-export class UdpTransport extends FlowControl implements DatagramTransport {
+export class UdpTransport extends FlowControl implements DatagramTransport, OpenHandle {
   readonly #socket: Socket;
   #protocol: DatagramProtocol;
   readonly #remote: { readonly host: string; readonly port: number } | null;
   #isClosing = false;
   #isLost = false;
   #buffered = 0;
-  #lostWrites = 0;
 
   constructor(
     loop: BaseEventLoop,
@@ -53,6 +52,7 @@ export class UdpTransport extends FlowControl implements DatagramTransport {
     socket.on("message", (data, from) => this.#soon(() => this.#deliver(data, from)));
     socket.on("error", (error) => this.#soon(() => this.#errorReceived(error)));
     socket.on("close", () => this.#soon(() => this.#onClose()));
+    handleOpened(loop, this);
     this.#soon(() => this.#protocol.connectionMade(this));
   }
 
@@ -81,10 +81,7 @@ export class UdpTransport extends FlowControl implements DatagramTransport {
     checkBytes("sendto(data, address)", data);
     const to = this.#destination(address);
     if (this.#isClosing) {
-      this.#lostWrites += 1;
-      if (this.#lostWrites === LOST_WRITES_TO_WARN) {
-        logger.warning(`sendto() over a transport that is closed, ${LOST_WRITES_TO_WARN} times: ${this}`);
-      }
+      this.warnOfLost("sendto()");
       return;
     }
     const copy = Buffer.from(data); // the caller's buffer is the caller's again
@@ -150,7 +147,13 @@ export class UdpTransport extends FlowControl implements DatagramTransport {
   #onClose(): void {
     if (this.#isLost) return;
     this.#isLost = true;
+    handleClosed(this._loop, this);
     this.#protocol.connectionLost(null);
+  }
+
+  /** @internal What is on its way is sent. */
+  _loopClosed(): void {
+    this.close();
   }
 
   getExtraInfo(name: string, otherwise: unknown = null): unknown {

@@ -8,7 +8,7 @@ import { HostEventLoop } from "@aioloop/tasks";
 import type { AddressRecord, Family } from "./addresses.ts";
 import { nameOf, resolve } from "./addresses.ts";
 import type { SubprocessOptions } from "./children.ts";
-import { closeChildren, subprocessExec, subprocessShell } from "./children.ts";
+import { subprocessExec, subprocessShell } from "./children.ts";
 import type {
   AcceptedSocketOptions,
   ConnectionOptions,
@@ -28,6 +28,7 @@ import {
 } from "./connections.ts";
 import type { DatagramOptions } from "./datagrams.ts";
 import { createDatagramEndpoint } from "./datagrams.ts";
+import { closeHandles } from "./open-handles.ts";
 import { connectReadPipe, connectWritePipe } from "./pipes.ts";
 import type {
   BaseProtocol,
@@ -52,6 +53,8 @@ import type {
 
 export class EventLoop extends HostEventLoop {
   readonly #signals: SignalHandlers = new SignalHandlers(this);
+  /** To be closed with the loop. */
+  readonly #servers: Set<Server> = new Set();
 
   /**
    * Connects to a host by TCP; the protocol's connectionMade() has been called when it returns. With a `sock`, which is connected
@@ -87,7 +90,7 @@ export class EventLoop extends HostEventLoop {
     options: ServerOptions = {},
   ): Coroutine<Server> {
     const places = yield* placesOf(this, host, port, options.family ?? 0);
-    return yield* createServer(this, protocolFactory, places, options);
+    return this.#keep(yield* createServer(this, protocolFactory, places, options));
   }
 
   /** Listens at a Unix socket, or a named pipe of Windows. CPython: `create_unix_server`. */
@@ -98,7 +101,13 @@ export class EventLoop extends HostEventLoop {
   ): Coroutine<Server> {
     checkPath("createUnixServer(…, path)", path);
     removeStaleSocket(path);
-    return yield* createServer(this, protocolFactory, [{ path }], options);
+    return this.#keep(yield* createServer(this, protocolFactory, [{ path }], options));
+  }
+
+  #keep(server: Server): Server {
+    for (const other of this.#servers) if (other._isClosed) this.#servers.delete(other);
+    this.#servers.add(server);
+    return server;
   }
 
   /**
@@ -200,9 +209,11 @@ export class EventLoop extends HostEventLoop {
   }
 
   override close(): void {
+    // Before there are no turns any more: a server's end may wake somebody. A loop that runs refuses to close.
+    if (!this.isRunning()) for (const server of this.#servers) server.close();
     super.close();
     this.#signals.close();
-    closeChildren(this);
+    closeHandles(this);
   }
 
   /** The addresses of a host. CPython: `BaseEventLoop.getaddrinfo`. */

@@ -2,108 +2,120 @@
  * Transports over any Readable or Writable of Node's: pipes, files, process.stdin, what libraries give. CPython:
  * `unix_events._UnixReadPipeTransport`, `_UnixWritePipeTransport`.
  */
+
+import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
-import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
-import { logger, RuntimeError } from "@aioloop/loop";
-import { describe, inspectable, leavesLoop } from "@aioloop/loop/kernel";
+import type { BaseEventLoop, Context, Coroutine } from "@aioloop/loop";
+import { copyContext, RuntimeError } from "@aioloop/loop";
+import { describe, inspectable } from "@aioloop/loop/kernel";
+import type { Deliverer } from "./delivery.ts";
+import { reportFatal } from "./delivery.ts";
 import { brokenPipe } from "./exceptions.ts";
+import type { Arrival } from "./inflow.ts";
+import { Inflow } from "./inflow.ts";
+import type { OpenHandle } from "./open-handles.ts";
+import { handleClosed, handleOpened } from "./open-handles.ts";
 import type { BaseProtocol, Protocol } from "./protocols.ts";
-import type { AnyProtocol, ReadTransport, WriteTransport } from "./transports.ts";
-import { BaseTransport, checkBytes, FlowControl } from "./transports.ts";
+import type { AnyProtocol, ReadTransport } from "./transports.ts";
+import { BaseTransport } from "./transports.ts";
+import { dataInTurn, inTurn } from "./turns.ts";
+import { WritableFlow } from "./writable-flow.ts";
 
-const NOTHING = Buffer.alloc(0);
-
-/** After so many writes to a pipe that is closed a warning is logged. CPython: `constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES`. */
-const LOST_WRITES_TO_WARN = 5;
-
-export class ReadPipeTransport extends BaseTransport implements ReadTransport {
+export class ReadPipeTransport extends BaseTransport implements ReadTransport, Deliverer, OpenHandle {
   readonly #loop: BaseEventLoop;
+  readonly #context: Context = copyContext();
   readonly #readable: Readable;
+  readonly #inflow: Inflow;
   #protocol: Protocol;
-  #isPaused = false;
   #isClosing = false;
   #isLost = false;
-  /** What came before the protocol's pauseReading() was known below: bytes, null for the end. */
-  #held: (Buffer | null)[] = [];
 
   constructor(loop: BaseEventLoop, readable: Readable, protocol: Protocol) {
     super();
     this.#loop = loop;
     this.#readable = readable;
+    this.#inflow = new Inflow(readable);
     this.#protocol = protocol;
+    handleOpened(loop, this);
     this.#soon(() => this.#protocol.connectionMade(this as never));
     this.#soon(() => this.#startReading());
   }
 
   #soon(call: () => void): void {
-    if (!this.#loop.isClosed()) this.#loop.callSoon(call);
+    inTurn(this.#loop, this.#context, call, null);
   }
 
   #startReading(): void {
     const readable = this.#readable;
-    const end = () => this.#soon(() => this.#deliver(null));
+    const deliver = (arrival: Arrival) => this.#onArrival(arrival);
+    const end = () => this.#soon(() => this.#onArrival(null));
     readable.on("data", (data: Buffer | string) => {
       const bytes = typeof data === "string" ? Buffer.from(data) : data;
-      this.#soon(() => this.#deliver(bytes));
+      dataInTurn(this.#loop, this.#context, deliver, bytes);
     });
     readable.on("end", end);
     readable.on("close", end); // also without an end: it was destroyed
     readable.on("error", (error) => this.#soon(() => this.#lose(error)));
-    if (this.#isPaused) readable.pause();
+    if (this.#inflow.isPaused) readable.pause();
     else readable.resume(); // somebody may have paused it before
     if (readable.readableEnded || readable.destroyed) end();
   }
 
-  #deliver(data: Buffer | null): void {
-    if (this.#isClosing) return;
-    if (this.#isPaused) {
-      this.#held.push(data);
-      return;
-    }
+  #onArrival(arrival: Arrival): void {
+    if (!this.#isClosing && !this.#inflow.holds(arrival)) this.#give(arrival);
+  }
+
+  #give(arrival: Arrival): void {
     try {
-      if (data !== null) this.#protocol.dataReceived(data);
+      if (arrival !== null) this.#protocol.dataReceived(arrival);
       else {
-        this.#isClosing = true;
+        this.#end();
         this.#protocol.eofReceived();
         this.#soon(() => this.#lose(null));
       }
     } catch (exception) {
-      if (leavesLoop(exception)) throw exception;
-      const call = data === null ? "eofReceived" : "dataReceived";
-      this.#loop.callExceptionHandler({
-        message: `Fatal error: protocol.${call}() call failed.`,
-        exception,
-        transport: this,
-        protocol: this.#protocol,
-      });
-      this.#lose(exception);
+      this._protocolFailed(exception, arrival === null ? "eofReceived" : "dataReceived");
     }
+  }
+
+  /** @internal */
+  _protocolFailed(exception: unknown, call: string): void {
+    reportFatal(this.#loop, this, exception, call);
+    this.#lose(exception);
+  }
+
+  /** Nothing more is given. */
+  #end(): void {
+    this.#isClosing = true;
+    this.#inflow.clear();
   }
 
   #lose(error: unknown): void {
     if (this.#isLost) return;
     this.#isLost = true;
-    this.#isClosing = true;
-    this.#held = [];
+    this.#end();
     this.#readable.destroy();
+    handleClosed(this.#loop, this);
     this.#protocol.connectionLost(error);
   }
 
+  /** @internal The process's own stdin is left to it, and to the next loop. */
+  _loopClosed(): void {
+    if (this.#readable === process.stdin) this.#readable.pause();
+    else this.#readable.destroy();
+  }
+
   isReading(): boolean {
-    return !this.#isPaused && !this.#isClosing;
+    return !this.#inflow.isPaused && !this.#isClosing;
   }
 
   pauseReading(): void {
-    if (this.#isClosing || this.#isPaused) return;
-    this.#isPaused = true;
-    this.#readable.pause();
+    if (!this.#isClosing) this.#inflow.pause();
   }
 
   resumeReading(): void {
-    if (this.#isClosing || !this.#isPaused) return;
-    this.#isPaused = false;
-    for (const held of this.#held.splice(0)) this.#soon(() => this.#deliver(held));
-    this.#readable.resume();
+    if (this.#isClosing || !this.#inflow.resume()) return;
+    this.#soon(() => this.#inflow.giveHeld((arrival) => this.#give(arrival)));
   }
 
   isClosing(): boolean {
@@ -112,7 +124,7 @@ export class ReadPipeTransport extends BaseTransport implements ReadTransport {
 
   close(): void {
     if (this.#isClosing) return;
-    this.#isClosing = true;
+    this.#end();
     this.#soon(() => this.#lose(null));
   }
 
@@ -129,119 +141,70 @@ export class ReadPipeTransport extends BaseTransport implements ReadTransport {
   }
 
   override toString(): string {
-    const state = this.#isLost ? "closed" : this.#isClosing ? "closing" : this.#isPaused ? "paused" : "open";
+    const { isPaused } = this.#inflow;
+    const state = this.#isLost ? "closed" : this.#isClosing ? "closing" : isPaused ? "paused" : "open";
     return `<ReadPipeTransport ${state}>`;
   }
 }
 
-export class WritePipeTransport extends FlowControl implements WriteTransport {
-  readonly #writable: Writable;
-  #protocol: BaseProtocol;
-  #isClosing = false;
-  #isLost = false;
-  #isMarked = false;
-  #lostWrites = 0;
-
+export class WritePipeTransport extends WritableFlow<Writable, BaseProtocol> implements OpenHandle {
   constructor(loop: BaseEventLoop, writable: Writable, protocol: BaseProtocol) {
-    super(loop);
-    this.#writable = writable;
-    this.#protocol = protocol;
-    writable.on("error", (error) => this.#soon(() => this.#lose(error)));
-    writable.on("close", () =>
-      this.#soon(() => {
-        const isCut = !this.#isClosing && writable.writableLength > 0;
-        this.#lose(isCut ? brokenPipe("the reader has closed the pipe") : null);
-      }),
-    );
-    writable.on("finish", () => this.#soon(() => this.#lose(null)));
-    this.#soon(() => this.#protocol.connectionMade(this));
+    super(loop, writable, protocol);
+    if (isPipe(writable)) handleOpened(loop, this);
+    writable.on("error", (error) => this.soon(() => this.#lose(error)));
+    writable.on("close", () => this.soon(() => this.#onClose()));
+    writable.on("finish", () => this.soon(() => this.#lose(null)));
+    this.soon(() => this.protocol.connectionMade(this));
   }
 
-  #soon(call: () => void): void {
-    if (!this._loop.isClosed()) this._loop.callSoon(call);
+  #onClose(): void {
+    const isCut = !this.isEnding && this.writable.writableLength > 0;
+    this.#lose(isCut ? brokenPipe("the reader has closed the pipe") : null);
   }
 
-  #lose(error: unknown): void {
-    if (this.#isLost) return;
-    this.#isLost = true;
-    this.#isClosing = true;
-    this.#protocol.connectionLost(error);
+  #lose(failure: unknown): void {
+    if (this.isLost) return;
+    this.isLost = true;
+    this.isEnding = true;
+    handleClosed(this._loop, this);
+    this.protocol.connectionLost(this.failure ?? failure);
   }
 
-  write(data: Uint8Array): void {
-    checkBytes("write(data)", data);
-    if (data.length === 0) return;
-    if (this.#isClosing) {
-      this.#lostWrites += 1;
-      if (this.#lostWrites === LOST_WRITES_TO_WARN) {
-        logger.warning(`write() to a pipe that is closed, ${LOST_WRITES_TO_WARN} times: ${this}`);
-      }
-      return;
-    }
-    this.#writable.write(data);
-    if (this.#writable.writableLength > 0) this.#watchBuffer();
+  /** @internal */
+  _loopClosed(): void {
+    this.writable.destroy();
   }
 
-  #watchBuffer(): void {
-    this.maybePauseProtocol();
-    if (this.#isMarked) return;
-    this.#isMarked = true;
-    this.#writable.write(NOTHING, () => {
-      this.#isMarked = false;
-      if (this.#isLost) return;
-      this.#soon(() => this.maybeResumeProtocol());
-      if (this.#writable.writableLength > 0 && !this.#isClosing) this.#watchBuffer();
-    });
-  }
-
-  writelines(list: Iterable<Uint8Array>): void {
-    for (const data of list) this.write(data);
-  }
-
-  getWriteBufferSize(): number {
-    return this.#writable.writableLength;
-  }
-
-  canWriteEof(): boolean {
-    return true;
-  }
-
-  writeEof(): void {
-    this.close();
-  }
-
-  isClosing(): boolean {
-    return this.#isClosing;
+  override writeEof(): void {
+    super.writeEof();
+    this.isEnding = true;
   }
 
   close(): void {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
-    this.#writable.end();
+    if (this.isEnding) return;
+    this.isEnding = true;
+    this.writable.end();
   }
 
   abort(): void {
-    if (this.#isLost) return;
-    this.#isClosing = true;
-    this.#writable.destroy();
+    if (this.isLost) return;
+    this.isEnding = true;
+    this.writable.destroy();
   }
 
   getExtraInfo(name: string, otherwise: unknown = null): unknown {
-    return name === "pipe" ? this.#writable : otherwise;
-  }
-
-  setProtocol(protocol: AnyProtocol): void {
-    this.#protocol = protocol as BaseProtocol;
-  }
-
-  getProtocol(): BaseProtocol {
-    return this.#protocol;
+    return name === "pipe" ? this.writable : otherwise;
   }
 
   override toString(): string {
-    const state = this.#isLost ? "closed" : this.#isClosing ? "closing" : "open";
+    const state = this.isLost ? "closed" : this.isEnding ? "closing" : "open";
     return `<WritePipeTransport ${state} buffered=${this.getWriteBufferSize()}>`;
   }
+}
+
+/** What may wait for its other side without end. A file gets what was written, and stdout and stderr are the process's. */
+function isPipe(writable: Writable): boolean {
+  return writable instanceof Socket && writable !== process.stdout && writable !== process.stderr;
 }
 
 inspectable(ReadPipeTransport, WritePipeTransport);
@@ -268,8 +231,9 @@ export function* connectWritePipe<P extends BaseProtocol>(
   if (typeof pipe?.on !== "function" || typeof pipe.write !== "function") {
     throw new TypeError(`connectWritePipe(…, pipe): a Writable of Node's is required, got ${describe(pipe)}`);
   }
-  if (pipe.destroyed || pipe.writableEnded)
+  if (pipe.destroyed || pipe.writableEnded) {
     throw new RuntimeError("connectWritePipe(…, pipe): the stream has ended");
+  }
   const protocol = protocolFactory();
   const transport = new WritePipeTransport(loop, pipe, protocol);
   yield;

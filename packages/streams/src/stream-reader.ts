@@ -12,6 +12,7 @@ import { describe, inspectable } from "@aioloop/loop/kernel";
 import type { CoroutineIterable, CoroutineIterator } from "@aioloop/tasks";
 import { ByteQueue } from "./byte-queue.ts";
 import { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
+import { handleClosed, handleOpened } from "./open-handles.ts";
 import type { ReadTransport } from "./transports.ts";
 
 /** Bytes of a line, or of what ends in a separator, at most; and half of what is held. CPython: `streams._DEFAULT_LIMIT`. */
@@ -67,6 +68,10 @@ export class StreamReader implements CoroutineIterable<Buffer> {
     readable.on("close", () => reader.feedEof()); // also without an end: it was destroyed
     readable.on("error", (error) => reader.setException(error));
     reader.#transport = { pauseReading: () => readable.pause(), resumeReading: () => readable.resume() };
+    // A terminal would keep the process when nobody can read it any more.
+    const handle = { _loopClosed: () => void readable.pause() };
+    handleOpened(reader.#loop, handle);
+    readable.once("close", () => handleClosed(reader.#loop, handle));
     if (readable.errored !== null) reader.setException(readable.errored);
     if (readable.readableEnded || readable.destroyed) reader.feedEof();
     return reader;

@@ -8,6 +8,8 @@ import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";
 import { inspectable } from "@aioloop/loop/kernel";
+import type { OpenHandle } from "./open-handles.ts";
+import { handleClosed, handleOpened } from "./open-handles.ts";
 import type { SubprocessProtocol } from "./protocols.ts";
 import { Protocol } from "./protocols.ts";
 import type { Signal } from "./signals.ts";
@@ -44,14 +46,12 @@ class PipeProtocol extends Protocol {
   }
 }
 
-export class ChildTransport extends BaseTransport implements SubprocessTransport {
+export class ChildTransport extends BaseTransport implements SubprocessTransport, OpenHandle {
   readonly #loop: BaseEventLoop;
   readonly #child: ChildProcess;
   readonly #pid: number;
   #protocol: SubprocessProtocol;
   readonly #pipes: Map<number, SocketTransport> = new Map();
-  /** Those of the loop that run. */
-  readonly #children: Set<ChildTransport>;
   readonly #connecting: Future<void>[] = [];
   /** Pipes that are not closed yet. */
   readonly #open: Set<number> = new Set();
@@ -63,15 +63,9 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
   readonly #waiters: Set<Future<number>> = new Set();
 
   /** `child` has been spawned. */
-  constructor(
-    loop: BaseEventLoop,
-    child: ChildProcess,
-    protocol: SubprocessProtocol,
-    children: Set<ChildTransport>,
-  ) {
+  constructor(loop: BaseEventLoop, child: ChildProcess, protocol: SubprocessProtocol) {
     super();
-    this.#children = children;
-    children.add(this);
+    handleOpened(loop, this);
     this.#loop = loop;
     this.#child = child;
     this.#pid = child.pid as number;
@@ -120,7 +114,7 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
   #onExit(returncode: number): void {
     this.#returncode = returncode;
     this.#call(() => this.#protocol.processExited());
-    this.#children.delete(this);
+    handleClosed(this.#loop, this);
     if (this.#loop.isClosed()) return;
     for (const waiter of this.#waiters) if (!waiter.done()) waiter.setResult(returncode);
     this.#finishIfDone();
@@ -190,8 +184,14 @@ export class ChildTransport extends BaseTransport implements SubprocessTransport
   close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    for (const pipe of this.#pipes.values()) pipe.close();
+    // First, or it might see the end of its input, and end by itself.
     if (this.#returncode === null) this.kill();
+    for (const pipe of this.#pipes.values()) pipe.close();
+  }
+
+  /** @internal CPython: `BaseSubprocessTransport.__del__`. */
+  _loopClosed(): void {
+    this.close();
   }
 
   setProtocol(protocol: AnyProtocol): void {

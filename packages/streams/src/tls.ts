@@ -12,6 +12,7 @@ import { connect, createSecureContext, TLSSocket as ServerSocket } from "node:tl
 import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
 import { TimeoutError } from "@aioloop/loop";
 import { describe } from "@aioloop/loop/kernel";
+import { handleClosed, handleOpened } from "./open-handles.ts";
 
 /** Seconds. CPython: `constants.SSL_HANDSHAKE_TIMEOUT`. */
 const HANDSHAKE_TIMEOUT = 60;
@@ -134,6 +135,8 @@ function* handshake(
     if (error !== null) fail(error);
     else if (!done.done()) done.setResult();
   });
+  const handle = { _loopClosed: () => void secure.destroy() };
+  handleOpened(loop, handle);
   const timer = loop.callLater(timeout, () =>
     fail(new TimeoutError(`the TLS handshake took longer than ${timeout} seconds`)),
   );
@@ -145,6 +148,7 @@ function* handshake(
     throw error;
   } finally {
     timer.cancel();
+    handleClosed(loop, handle);
     secure.off("close", onClose);
     secure.off("end", onClose);
   }

@@ -4,8 +4,8 @@
  * Abstract here; sockets, pipes, datagrams and child processes have theirs. The flow control of those that write is FlowControl's.
  */
 import type { BaseEventLoop } from "@aioloop/loop";
-import { RuntimeError } from "@aioloop/loop";
-import { describe } from "@aioloop/loop/kernel";
+import { logger } from "@aioloop/loop";
+import { describe, leavesLoop } from "@aioloop/loop/kernel";
 import type { Address } from "./addresses.ts";
 
 /** What `getExtraInfo` knows, by name: "peername", "sockname", "socket", "pipe", "subprocess", "peercert", "cipher", "sslcontext". */
@@ -70,6 +70,10 @@ export interface Transport extends ReadTransport, WriteTransport {}
 export interface DatagramTransport extends BaseTransport {
   /** Sends a datagram; `address` unless the transport has a remote address. CPython: `DatagramTransport.sendto`. */
   sendto(data: Uint8Array, address?: Address | null): void;
+  /** As WriteTransport's; each datagram counts 8 more than its bytes. */
+  setWriteBufferLimits(limits?: WriteBufferLimits): void;
+  getWriteBufferSize(): number;
+  getWriteBufferLimits(): [low: number, high: number];
   abort(): void;
 }
 
@@ -87,12 +91,16 @@ export interface SubprocessTransport extends BaseTransport {
 
 const HIGH_WATER = 64 * 1024;
 
+/** From so many writes to a transport that is closed on, each is warned of. CPython: `constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES`. */
+const LOST_WRITES_TO_WARN = 5;
+
 /** Pauses and resumes the protocol's writing by the size of the buffer. CPython: `transports._FlowControlMixin`. */
 export abstract class FlowControl extends BaseTransport {
   readonly _loop: BaseEventLoop;
   #high: number = HIGH_WATER;
   #low: number = HIGH_WATER / 4;
   #isPaused = false;
+  #lostWrites = 0;
 
   constructor(loop: BaseEventLoop) {
     super();
@@ -121,6 +129,7 @@ export abstract class FlowControl extends BaseTransport {
     try {
       protocol[what]();
     } catch (exception) {
+      if (leavesLoop(exception)) throw exception;
       this._loop.callExceptionHandler({
         message: `protocol.${what}() failed`,
         exception,
@@ -128,6 +137,13 @@ export abstract class FlowControl extends BaseTransport {
         protocol,
       });
     }
+  }
+
+  /** To be called for each write that is dropped, since the transport is closed. */
+  protected warnOfLost(call: string): void {
+    this.#lostWrites += 1;
+    if (this.#lostWrites < LOST_WRITES_TO_WARN) return;
+    logger.warning(`${call} over a transport that is closed, ${this.#lostWrites} times: ${this}`);
   }
 
   setWriteBufferLimits({ high = null, low = null }: WriteBufferLimits = {}): void {
@@ -153,8 +169,4 @@ export function checkBytes(call: string, data: unknown): asserts data is Uint8Ar
   if (data instanceof Uint8Array) return;
   const hint = typeof data === "string" ? `. For text write Buffer.from(${describe(data, 20)})` : "";
   throw new TypeError(`${call}: bytes are required (Buffer, Uint8Array), got ${describe(data)}${hint}`);
-}
-
-export function refuseWrite(): never {
-  throw new RuntimeError("write(): cannot write after writeEof()");
 }

@@ -212,12 +212,15 @@ describe("after the end", () => {
         yield* waitFor(protocol.lost(), 5);
         for (let i = 1; i <= 6; i++) {
           transport.write(Buffer.from("data"));
-          expect(warnings).toHaveLength(i < 5 ? 0 : 1);
+          expect(warnings).toHaveLength(Math.max(0, i - 4));
         }
         yield* hostTurns(2);
       },
       { warnings },
     );
-    expect(warnings[0]).toContain("write() to a pipe that is closed, 5 times: <WritePipeTransport closed");
+    for (const [i, warning] of warnings.entries()) {
+      const text = `write() over a transport that is closed, ${i + 5} times: <WritePipeTransport closed`;
+      expect(warning).toContain(text);
+    }
   });
 });

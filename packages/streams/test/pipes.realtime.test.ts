@@ -8,7 +8,7 @@ import { PassThrough, Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { createGunzip, createGzip } from "node:zlib";
 import type { Coroutine, ExceptionContext } from "@aioloop/loop";
-import { TimeoutError, wrapFuture } from "@aioloop/loop";
+import { ContextVar, RuntimeError, TimeoutError, wrapFuture } from "@aioloop/loop";
 import type { EventLoop, ReadTransport, WriteTransport } from "@aioloop/streams";
 import { IncompleteReadError, LimitOverrunError, StreamReader, writerTo } from "@aioloop/streams";
 import { asyncFor, createTask, gather, sleep, waitFor } from "@aioloop/tasks";
@@ -302,6 +302,117 @@ test("WriteTransport.write() after close() is dropped, as over a socket, and ref
     out.write(Buffer.from("later"));
     expect(`${stream.read()}`).toBe("in time");
     stream.resume();
+  });
+});
+
+test("WriteTransport.write() after writeEof() is refused, as over a socket [S246]", async () => {
+  await onLoop(function* (loop) {
+    const stream = new PassThrough();
+    const [out, protocol] = yield* writing(loop, stream);
+    out.write(Buffer.from("all"));
+    out.writeEof();
+    out.writeEof();
+    expect(out.isClosing()).toBe(true);
+    expect(() => out.write(Buffer.from("late"))).toThrow("write(): cannot write after writeEof()");
+    expect(() => out.writelines([Buffer.from("late")])).toThrow(RuntimeError);
+    expect(yield* waitFor(protocol.lost(), 5)).toBeNull();
+    expect(`${stream.read()}`).toBe("all");
+    stream.resume();
+  });
+});
+
+test("WriteTransport: what could not be written is no resumeWriting() but connectionLost(), with what broke the stream", async () => {
+  await onLoop(function* (loop) {
+    const failure = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+    let fail = (_error: Error) => {};
+    const stream = new Writable({
+      write: (_data, _encoding, done) => {
+        fail = done;
+      },
+    });
+    const [out, protocol] = yield* writing(loop, stream);
+    out.write(Buffer.alloc(100_000));
+    out.write(Buffer.alloc(100_000));
+    fail(failure);
+    expect(yield* waitFor(protocol.lost(), 5)).toBe(failure);
+    yield* hostTurns(3);
+    expect(protocol.calls).toEqual(["connectionMade", "pauseWriting", "connectionLost"]);
+  });
+});
+
+test("WriteTransport.writelines() hands all to the stream in one go", async () => {
+  await onLoop(function* (loop) {
+    const batches: string[] = [];
+    const stream = new Writable({
+      write: (data, _encoding, done) => {
+        batches.push(`${data}`);
+        done();
+      },
+      writev: (chunks, done) => {
+        batches.push(chunks.map(({ chunk }) => `${chunk}`).join("|"));
+        done();
+      },
+    });
+    const [out, protocol] = yield* writing(loop, stream);
+    out.writelines([Buffer.from("one"), Buffer.from("two"), Buffer.from("three")]);
+    out.close();
+    expect(yield* waitFor(protocol.lost(), 5)).toBeNull();
+    expect(batches.map((batch) => batch.replaceAll(/\|+/g, "|"))).toEqual(["one|two|three"]);
+  });
+});
+
+test("ReadTransport: what resumes the stream below does not fill the memory of a paused transport", async () => {
+  await onLoop(function* (loop) {
+    let made = 0;
+    const stream = new Readable({
+      highWaterMark: 1000,
+      read() {
+        made += 1000;
+        setImmediate(() => this.push(Buffer.alloc(1000, "x")));
+      },
+    });
+    const [transport, protocol] = yield* reading(loop, stream);
+    yield* waitFor(protocol.received(5000), 5);
+    transport.pauseReading();
+    stream.resume();
+    yield* hostTurns(200);
+    const before = made;
+    yield* hostTurns(200);
+    expect(made).toBe(before);
+    expect(stream.isPaused()).toBe(true);
+    const received = protocol.bytes;
+    transport.resumeReading();
+    yield* waitFor(protocol.received(received + 10_000), 5);
+    transport.close();
+    expect(yield* waitFor(protocol.lost(), 5)).toBeNull();
+  });
+});
+
+test("the protocols of pipes are called in the context in which their transports were made", async () => {
+  await onLoop(function* (loop) {
+    const variable = new ContextVar<string>("variable");
+    const seen: (string | null)[] = [];
+    class Looking extends Recorder {
+      override dataReceived(data: Buffer): void {
+        seen.push(variable.get(null));
+        super.dataReceived(data);
+      }
+      override connectionLost(error: unknown): void {
+        seen.push(variable.get(null));
+        super.connectionLost(error);
+      }
+    }
+    const stream = new PassThrough();
+    variable.set("ours");
+    const [, source] = yield* loop.connectReadPipe(() => new Looking(loop), stream);
+    const [out, sink] = yield* loop.connectWritePipe(() => new Looking(loop), stream);
+    variable.set("later");
+    out.write(Buffer.from("x"));
+    yield* waitFor(source.received(1), 5);
+    out.close();
+    yield* waitFor(sink.lost(), 5);
+    yield* waitFor(source.lost(), 5);
+    expect(seen).toEqual(["ours", "ours", "ours"]);
   });
 });
 
