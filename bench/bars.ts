@@ -14,9 +14,12 @@ export const COLUMNS = [
 ] as const;
 export type Column = (typeof COLUMNS)[number];
 
-/** At least so many times as fast; or at most so many times what the other costs, in time or bytes. */
+/**
+ * At least so many times as fast; or at most so many times what the other costs, in time or bytes. Of ours itself: at least so many
+ * operations per second; or at most so many seconds for all of them.
+ */
 export type Bar = { readonly atLeast: number } | { readonly atMost: number };
-export type Bars = Readonly<Record<string, Readonly<Partial<Record<Column, Bar>>>>>;
+export type Bars = Readonly<Record<string, Readonly<Partial<Record<"ours" | Column, Bar>>>>>;
 
 const atLeast = (times: number): Bar => ({ atLeast: times });
 const atMost = (times: number): Bar => ({ atMost: times });
@@ -51,9 +54,14 @@ export const bars: Bars = {
   "executor-in-flight": { piscina: atLeast(5), cpython: atLeast(1) },
   "http-64": { net: atLeast(0.95), http: atLeast(1.4), cpython: atLeast(1.5), uvloop: atLeast(1.1) },
   "echo-64KiB": { net: atLeast(0.9), uvloop: atLeast(1) },
+  "sim-schedules": { ours: atLeast(10_000) },
+  "sim-ticks-1": { ours: atLeast(500_000) },
+  "sim-ticks-1000": { ours: atLeast(500_000) },
+  "sim-hour": { ours: atMost(0.01) },
 };
 
 export interface Standing {
+  /** Of a figure by itself, that figure. */
   readonly ratio: number;
   /** null where there is no bar. */
   readonly bar: Bar | null;
@@ -69,4 +77,10 @@ export function standing(ours: number, other: number, areBytes: boolean, bar: Ba
   if (bar === null) return { ratio: areBytes ? cost : 1 / cost, bar, reached: null };
   if ("atMost" in bar) return { ratio: cost, bar, reached: cost <= bar.atMost };
   return { ratio: 1 / cost, bar, reached: 1 / cost >= bar.atLeast };
+}
+
+/** How a figure of ours stands by itself: `rate` operations per second, of so many in all. */
+export function standingAlone(rate: number, operations: number, bar: Bar): Standing & { readonly bar: Bar } {
+  const figure = "atMost" in bar ? operations / rate : rate;
+  return { ratio: figure, bar, reached: "atMost" in bar ? figure <= bar.atMost : figure >= bar.atLeast };
 }

@@ -1,6 +1,6 @@
 /** The table, from figures. Nothing is measured here. */
 import type { Bar, Bars, Column, Standing } from "./bars.ts";
-import { standing } from "./bars.ts";
+import { standing, standingAlone } from "./bars.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 
 /** The figures of one kernel: operations per second (memory: bytes per task or worker); null where there is none. */
@@ -28,7 +28,10 @@ const TITLES: Readonly<Record<Column, string>> = {
 
 const MIB = 2 ** 20;
 const RATIO = "ratio, bar";
-const LEFT: ReadonlySet<string> = new Set(["kernel", RATIO, "spread"]);
+const BAR = "bar";
+const LEFT: ReadonlySet<string> = new Set(["kernel", RATIO, BAR, "spread"]);
+
+type Alone = ReturnType<typeof standingAlone>;
 
 interface Part {
   /** Of which kernels. */
@@ -38,12 +41,13 @@ interface Part {
   readonly some?: true;
 }
 
-/** What stands in one table: others' loops; in those kernels that have them, others' ways on the same loop; others' pools; others' servers. */
+/** What stands in one table: others' loops; in those kernels that have them, others' ways on the same loop; others' pools; others' servers; and what nobody else has, beside a figure. */
 const PARTS: readonly Part[] = [
   { group: undefined, columns: ["native", "cpython", "uvloop"] },
   { group: undefined, columns: ["effect", "effection"], some: true },
   { group: "executors", columns: ["piscina", "tinypool", "cpython"] },
   { group: "streams", columns: ["net", "http", "cpython", "uvloop"] },
+  { group: "testing", columns: [] },
 ];
 
 /** A line for each kernel: figures, ratios and bars; then how many bars were reached, and which were not. */
@@ -55,7 +59,9 @@ export function table(
   const missed: string[] = [];
   let reached = 0;
   const tables = PARTS.map(({ group, columns, some = false }) => {
-    const lines = [["kernel", "ours", ...columns.flatMap((column) => [TITLES[column], RATIO]), "spread"]];
+    const isAlone = columns.length === 0;
+    const beside = isAlone ? [BAR] : columns.flatMap((column) => [TITLES[column], RATIO]);
+    const lines = [["kernel", "ours", ...beside, "spread"]];
     for (const kernel of kernels) {
       const row = rows[kernel.name];
       if (row === undefined || kernel.group !== group) continue;
@@ -64,6 +70,13 @@ export function table(
         kernel.name,
         row.error !== undefined ? "failed" : row.skipped !== undefined ? "skipped" : figure(kernel, row.ours),
       ];
+      if (isAlone) {
+        const { ours } = bars[kernel.name] ?? {};
+        const stands = ours && row.ours !== null ? standingAlone(row.ours, kernel.operations, ours) : null;
+        cells.push(stands === null ? "" : aloneText(kernel, stands));
+        if (stands?.reached === true) reached += 1;
+        if (stands?.reached === false) missed.push(missedAloneText(kernel, stands));
+      }
       for (const column of columns) {
         const stands = standingOf(kernel, row, column, bars);
         cells.push(figure(kernel, row[column]), stands === null ? "" : standingText(stands));
@@ -111,6 +124,22 @@ function missedText(name: string, column: Column, { ratio, bar }: Standing): str
     "atMost" in bar ? [bar.atMost, ratio / bar.atMost - 1] : [bar.atLeast, 1 - ratio / bar.atLeast];
   const kind = "atMost" in bar ? "at most" : "at least";
   return `${name} beside ${TITLES[column]}: ${ratioText(ratio, bar)} ×, ${kind} ${limit} × wanted (${(off * 100).toFixed(1)} % off)`;
+}
+
+function aloneText(kernel: Described, { bar, reached }: Alone): string {
+  return `${reached === true ? "✓" : "✗"} ${"atMost" in bar ? "≤" : "≥"}${limitOf(kernel, bar)}`;
+}
+
+function missedAloneText(kernel: Described, { ratio, bar }: Alone): string {
+  const kind = "atMost" in bar ? "at most" : "at least";
+  const off = "atMost" in bar ? ratio / bar.atMost - 1 : 1 - ratio / bar.atLeast;
+  const seen = limitOf(kernel, "atMost" in bar ? { atMost: ratio } : { atLeast: ratio });
+  return `${kernel.name}: ${seen}, ${kind} ${limitOf(kernel, bar)} wanted (${(off * 100).toFixed(1)} % off)`;
+}
+
+/** A bar of a figure by itself, as that figure is shown. */
+function limitOf(kernel: Described, bar: Bar): string {
+  return "atMost" in bar ? `${bar.atMost.toFixed(3)} s` : figure(kernel, bar.atLeast);
 }
 
 function barText(bar: Bar): string {

@@ -15,6 +15,7 @@ import { spawns } from "./spawn.ts";
 import { switches } from "./switch.ts";
 import { taskgroup } from "./taskgroup.ts";
 import { taskSwitches } from "./tasks.ts";
+import { testing } from "./testing.ts";
 import { timerCancel } from "./timer-cancel.ts";
 
 export const kernels: readonly Kernel[] = [
@@ -34,4 +35,5 @@ export const kernels: readonly Kernel[] = [
   ...executorCalls,
   ...executorCosts,
   ...servers,
+  ...testing,
 ];

@@ -40,7 +40,7 @@ export interface Kernel {
   /** One line for who watches it run. */
   readonly title: string;
   /** The part of the table it stands in, with columns of its own; that of the scheduler by default. */
-  readonly group?: "executors" | "streams";
+  readonly group?: "executors" | "streams" | "testing";
   /** How its figures are shown: operations per second, seconds for all of them, or bytes per task. */
   readonly shown: "rate" | "seconds" | "bytes";
   readonly operations: number;

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { bars, COLUMNS, standing } from "../bars.ts";
+import { bars, COLUMNS, standing, standingAlone } from "../bars.ts";
 import { kernels } from "../kernels/index.ts";
 import { compareVersions } from "../python-columns.ts";
 import { figure as figureOf } from "../rounds.ts";
@@ -124,6 +124,13 @@ describe("bars", () => {
     expect(standing(701, 500, true, { atMost: 1.4 }).reached).toBe(false);
   });
 
+  test("standingAlone() is operations per second at least, or seconds at most for all of them", () => {
+    expect(standingAlone(500, 100, { atLeast: 500 })).toMatchObject({ ratio: 500, reached: true });
+    expect(standingAlone(499, 100, { atLeast: 500 }).reached).toBe(false);
+    expect(standingAlone(500, 100, { atMost: 0.2 })).toMatchObject({ ratio: 0.2, reached: true });
+    expect(standingAlone(499, 100, { atMost: 0.2 }).reached).toBe(false);
+  });
+
   test("standing() takes `at most` on rates as times the time", () => {
     expect(standing(10, 12, false, { atMost: 1.3 })).toMatchObject({ ratio: 1.2, reached: true });
     expect(standing(10, 14, false, { atMost: 1.3 })).toMatchObject({ ratio: 1.4, reached: false });
@@ -197,6 +204,33 @@ describe("table()", () => {
       "",
       "1 of 2 bars reached; missed:",
       "  call beside piscina: 4.50 ×, at least 5 × wanted (10.0 % off)",
+    ]);
+  });
+
+  test("has a part for what stands beside a figure alone, and counts and misses its bars", () => {
+    const described = [
+      { name: "runs", group: "testing", shown: "rate", operations: 10 },
+      { name: "ticks", group: "testing", shown: "rate", operations: 10 },
+      { name: "hour", group: "testing", shown: "seconds", operations: 3600 },
+    ] as const;
+    const rows: Record<string, Row> = {
+      runs: { ...none, ours: 25_000, spread: { ours: 0.1 } },
+      ticks: { ...none, ours: 400_000 },
+      hour: { ...none, ours: 720_000 },
+    };
+    const made = table(described, rows, {
+      runs: { ours: { atLeast: 10_000 } },
+      ticks: { ours: { atLeast: 500_000 } },
+      hour: { ours: { atMost: 0.01 } },
+    });
+    expect(made).toEqual([
+      "kernel      ours  bar          spread",
+      "runs    25.0 k/s  ✓ ≥10.0 k/s  10 %",
+      "ticks    400 k/s  ✗ ≥500 k/s   - %",
+      "hour     0.005 s  ✓ ≤0.010 s   - %",
+      "",
+      "2 of 3 bars reached; missed:",
+      "  ticks: 400 k/s, at least 500 k/s wanted (20.0 % off)",
     ]);
   });
 

@@ -33,16 +33,19 @@ export interface ProgramRunOptions {
   readonly instrument?: Instrument;
   /** Leave the program's coroutines plain generators. */
   readonly plain?: boolean;
+  /** Another loop with virtual time. */
+  readonly newLoop?: () => VirtualEventLoop;
 }
 
 /**
  * Runs a program; the last entry says how it ended.
  * @throws ProgramFault if it cannot be carried out: a statement, a coroutine or a resource that does not exist.
  */
-export function runProgram(program: Program, { instrument, plain = false }: ProgramRunOptions = {}): Trace {
+export function runProgram(program: Program, options: ProgramRunOptions = {}): Trace {
+  const { plain = false } = options;
   const interpreter = new Interpreter({ program, statements, plain });
   for (const mains of program.runs ?? [["main"]]) {
-    const runner = newRunner(program, instrument);
+    const runner = newRunner(program, options);
     interpreter.begin(runner);
     for (const main of mains) {
       const run = () => interpreter.log("run", "ok", runner.run(interpreter.coroutine(main)));
@@ -56,8 +59,11 @@ export function runProgram(program: Program, { instrument, plain = false }: Prog
   return interpreter.trace;
 }
 
-function newRunner(program: Program, instrument: Instrument | undefined): Runner<VirtualEventLoop> {
-  const loop = new VirtualEventLoop();
+function newRunner(
+  program: Program,
+  { instrument, newLoop = () => new VirtualEventLoop() }: ProgramRunOptions,
+): Runner<VirtualEventLoop> {
+  const loop = newLoop();
   if (program.eager === true) loop.setTaskFactory(eagerTaskFactory);
   if (instrument !== undefined) loop.addInstrument(instrument);
   return new Runner({ loopFactory: () => loop });

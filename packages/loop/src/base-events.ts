@@ -33,6 +33,8 @@ import type { SchedulingOptions } from "./scheduling.ts";
 import { Scheduling } from "./scheduling.ts";
 import type { Coroutine, Yieldable } from "./suspend.ts";
 import { TaskList } from "./task-list.ts";
+import type { WaitGraph } from "./wait-graph.ts";
+import { deadlockOf, linesOf, waitGraphOf } from "./waiting.ts";
 import { WaitingPromises } from "./waiting-promises.ts";
 import { wrapFuture } from "./wrap-future.ts";
 
@@ -394,12 +396,24 @@ export class BaseEventLoop extends Scheduling {
 
   /** @internal Nothing can ever wake the loop. */
   _deadlock(): DeadlockError {
-    return this.#tasks.deadlock();
+    return deadlockOf(this.#tasks.toArray());
   }
 
-  /** Who waits for what, a line for each unfinished task: for programs that hang where the loop cannot know it. */
+  /**
+   * Who waits for what, a line for each unfinished task and for each circle of tasks that wait for each other: for programs that hang where
+   * the loop cannot know it. Since when is known in debug mode.
+   */
   describeTasks(): string {
-    return this.#tasks.describe().join("\n");
+    return linesOf(this.waitGraph(), this.#tasks.toArray()).join("\n");
+  }
+
+  /** The same for tests and tools. CPython: `graph.capture_call_graph`, which knows tasks and futures only. */
+  waitGraph(): WaitGraph {
+    const touched = new Set<unknown>();
+    for (const one of [...this._scheduled, ...this._ready]) {
+      for (const arg of one._asHandle()._allArgs()) touched.add(arg);
+    }
+    return waitGraphOf({ tasks: this.#tasks.toArray(), current: this._currentTask, touched }, false);
   }
 
   override toString(): string {

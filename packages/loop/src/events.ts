@@ -267,6 +267,10 @@ export interface AbstractTask<T = unknown> extends Future<T>, Runnable {
   _after: AbstractTask | null;
   /** @internal one line for a DeadlockError: what it waits for */
   _waitsFor(): string;
+  /** @internal the future it waits for, done or not; null for none, undefined where a task does not tell */
+  readonly _waiter?: Future<unknown> | null;
+  /** The names of its coroutines, outermost first. */
+  getStack?(): string[];
   /** @internal false: nobody minds if it never finishes */
   _logDestroyPending: boolean;
 }

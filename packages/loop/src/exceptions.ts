@@ -5,6 +5,7 @@
  * lets them pass. JavaScript has one hierarchy and one `catch`: what CPython's split does there, `isCancelled`
  * does here, and `leavesLoop` tells the two that also stop the loop.
  */
+import { WaitGraph } from "./wait-graph.ts";
 
 /** An operation that the state of an object does not allow. CPython: builtin `RuntimeError`. */
 export class RuntimeError extends Error {
@@ -79,6 +80,13 @@ export class SystemExit extends Error {
 export class DeadlockError extends RuntimeError {
   static {
     this.prototype.name = "DeadlockError";
+  }
+  /** Who waited for what, and who held it; the message says the same in words. Not enumerable: who prints the error would print the loop. */
+  declare readonly graph: WaitGraph;
+
+  constructor(message: string, graph: WaitGraph = new WaitGraph([], [], [])) {
+    super(message);
+    Object.defineProperty(this, "graph", { value: graph });
   }
 }
 

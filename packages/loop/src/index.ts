@@ -70,7 +70,7 @@ export { MonotonicClock } from "./selectors/monotonic.ts";
 export type { Clock, Selector } from "./selectors/selector.ts";
 export type { Source } from "./selectors/source.ts";
 export { VirtualSelector } from "./selectors/virtual.ts";
-export { SteppedEventLoop } from "./stepped-loop.ts";
+export { type Standstill, SteppedEventLoop } from "./stepped-loop.ts";
 export {
   AWAITABLE,
   type Awaitable,
@@ -81,4 +81,5 @@ export {
   type Yieldable,
 } from "./suspend.ts";
 export { SyncEventLoop } from "./sync-loop.ts";
+export { WaitCircle, type WaitEdge, WaitGraph, type WaitNode } from "./wait-graph.ts";
 export { wrapFuture } from "./wrap-future.ts";

@@ -15,7 +15,9 @@ export {
   setResultUnlessCancelled,
 } from "./futures.ts";
 export { inspectable } from "./inspectable.ts";
+export { Instruments } from "./instruments.ts";
 export { describe } from "./reprs.ts";
+export { noteSince, sinceOf } from "./since.ts";
 export {
   CALL,
   delegate,
@@ -27,3 +29,4 @@ export {
   WAIT,
 } from "./suspend.ts";
 export { sourceTraceback, tracebackOf } from "./tracebacks.ts";
+export { type Holder, type Holding, Needs, needs, type Waitable } from "./waiting.ts";

@@ -27,6 +27,8 @@ export class Reporting {
   _instrument: Instruments | null = null;
   /** @internal debug mode or an instrument: the turn runs its handles in observed-turn.ts */
   _observed: boolean;
+  /** @internal who waits and who holds something is noted with the time: where it is observed, or asked for */
+  _remembers: boolean;
   /** @internal the one that runs, where it is observed */
   _currentHandle: Handle | null = null;
   /** @internal failed futures whose exception nobody has seen */
@@ -36,10 +38,11 @@ export class Reporting {
 
   #exceptionHandler: ExceptionHandler | null = null;
   #instruments: readonly Instrument[] = [];
+  #alwaysRemembers = false;
 
   constructor(debug: boolean | undefined) {
     this._debug = debug ?? debugByEnvironment();
-    this._observed = this._debug;
+    this._observed = this._remembers = this._debug;
   }
 
   // ---- what nobody caught
@@ -113,7 +116,7 @@ export class Reporting {
   setDebug(this: Loop, enabled: boolean): void {
     this._debug = Boolean(enabled);
     if (slots.running === this) slots.debug = this._debug;
-    this._observed = this._debug || this._instrument !== null;
+    this.#observe();
   }
 
   /** Has `instrument` watch this loop from now on. */
@@ -128,7 +131,18 @@ export class Reporting {
   #setInstruments(all: readonly Instrument[]): void {
     this.#instruments = all;
     this._instrument = all.length === 0 ? null : new Instruments(this, all);
+    this.#observe();
+  }
+
+  #observe(): void {
     this._observed = this._debug || this._instrument !== null;
+    this._remembers = this._observed || this.#alwaysRemembers;
+  }
+
+  /** @internal For loops under control, where nobody has to watch. */
+  _alwaysRemember(): void {
+    this.#alwaysRemembers = true;
+    this.#observe();
   }
 }
 

@@ -5,30 +5,33 @@
  */
 import { SyncEventLoop } from "./sync-loop.ts";
 
+/** Why it stands still: what it was driven for has come; `stop()` was called; nothing is left to run, and the selector does not wait. */
+export type Standstill = "done" | "stopped" | "idle";
+
 export abstract class SteppedEventLoop extends SyncEventLoop {
   /** Called after each handle, in the turn: what it throws ends the run. */
   protected abstract afterStep(): void;
 
   /**
-   * Runs handles until `isDone()`, which is asked before each; false if nothing was left to run and the selector would not wait.
+   * Runs handles until `isDone()`, which is asked before each; until the end of the turn in which `stop()` was called (before it began:
+   * of its first turn); or until nothing is left.
    * @throws what leaves a loop; what `afterStep()` throws; RuntimeError if a loop runs already, or this one is closed
    */
-  protected drive(operation: string, isDone: () => boolean): boolean {
-    if (!this._closed) this._checkRunning(operation);
-    const todo = this._todo;
+  protected drive(operation: string, isDone: () => boolean): Standstill {
     this._runForeverSetup(operation);
-    this._todo = todo;
     this._enter();
-    let left = todo;
+    let hasBegun = false;
     try {
-      while (!isDone()) {
+      for (;;) {
+        if (isDone()) return "done";
+        if (hasBegun && this._todo === 0 && this._isStopping) return "stopped";
+        hasBegun = true;
         const ran = this._runOnce(1);
-        left = this._todo;
-        if (ran < 0) return false;
+        if (ran < 0) return "idle";
         if (ran > 0) this.afterStep();
       }
-      return true;
     } finally {
+      const left = this._todo; // also where something was thrown: the turn goes on with them
       this._leave();
       this._runForeverCleanup();
       this._todo = left;
@@ -36,14 +39,17 @@ export abstract class SteppedEventLoop extends SyncEventLoop {
   }
 
   override runForever(): void {
-    let hasBegun = false; // stopped before it began: one turn
-    const isStopped = () => {
-      if (!hasBegun) {
-        hasBegun = true;
-        return false;
-      }
-      return this._todo === 0 && this._isStopping;
-    };
-    if (!this.drive("runForever", isStopped)) throw this._deadlock();
+    let standstill: Standstill;
+    try {
+      standstill = this.drive("runForever", never);
+    } catch (error) {
+      if (!this.isRunning()) this._todo = 0; // as in other loops: the next turn takes all that is ready
+      throw error;
+    }
+    if (standstill === "idle") throw this._deadlock();
   }
+}
+
+function never(): boolean {
+  return false;
 }

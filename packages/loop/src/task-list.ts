@@ -5,7 +5,6 @@
  * Each task comes in and goes out once, so neither may allocate: the tasks bear their neighbours (`_before`, `_after`).
  */
 import type { AbstractTask } from "./events.ts";
-import { DeadlockError } from "./exceptions.ts";
 
 export class TaskList {
   #first: AbstractTask | null = null;
@@ -39,19 +38,5 @@ export class TaskList {
     const tasks: AbstractTask[] = [];
     for (let task = this.#first; task !== null; task = task._after) tasks.push(task);
     return tasks;
-  }
-
-  /** Who waits for what, a line each. */
-  describe(): string[] {
-    return this.toArray().map((task) => `${task.getName()} waits for ${task._waitsFor()}`);
-  }
-
-  /** The error of a loop that nothing can ever wake. */
-  deadlock(): DeadlockError {
-    const lines = this.describe();
-    const who = lines.length === 1 ? "1 task waits" : `${lines.length} tasks wait`;
-    const what =
-      lines.length === 0 ? "what it runs for will never be done" : [`${who} for ever`, ...lines].join("\n  ");
-    return new DeadlockError(`nothing is ready, nothing is scheduled and nothing can wake the loop: ${what}`);
   }
 }

@@ -28,7 +28,9 @@ export function sourceTraceback(): string {
   const stack = new Error().stack ?? "";
   if (limit !== undefined) host.stackTraceLimit = limit;
   const frames = stack.split("\n").slice(2);
-  const outside = frames.findIndex((frame) => !/[\\/](?:loop|tasks)[\\/](?:src|dist)[\\/]/.test(frame));
+  const outside = frames.findIndex(
+    (frame) => !/[\\/](?:loop|tasks|testing)[\\/](?:src|dist)[\\/]/.test(frame),
+  );
   return (outside > 0 ? frames.slice(outside) : frames).slice(0, DEBUG_STACK_DEPTH).join("\n");
 }
 

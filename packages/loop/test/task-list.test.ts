@@ -5,6 +5,7 @@ import { sleep, Task, VirtualEventLoop } from "@aioloop/tasks";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { TaskList } from "../src/task-list.ts";
+import { deadlockOf } from "../src/waiting.ts";
 
 const loop = new VirtualEventLoop({ debug: false });
 
@@ -63,12 +64,12 @@ test("TaskList agrees with a Set over any mixture of add() and remove()", () => 
   );
 });
 
-test("TaskList.deadlock() says how many tasks wait, and for what", () => {
+test("the DeadlockError of a list of tasks says how many tasks wait, and for what", () => {
   const all = "nothing is ready, nothing is scheduled and nothing can wake the loop: ";
-  expect(listOf([]).deadlock()).toBeInstanceOf(DeadlockError);
-  expect(listOf([]).deadlock().message).toBe(`${all}what it runs for will never be done`);
-  expect(listOf(tasksOf(1)).deadlock().message).toMatch(/: 1 task waits for ever\n {2}t0 waits for .+$/);
-  expect(listOf(tasksOf(2)).deadlock().message).toMatch(
+  expect(deadlockOf([])).toBeInstanceOf(DeadlockError);
+  expect(deadlockOf([]).message).toBe(`${all}what it runs for will never be done`);
+  expect(deadlockOf(tasksOf(1)).message).toMatch(/: 1 task waits for ever\n {2}t0 waits for .+$/);
+  expect(deadlockOf(tasksOf(2)).message).toMatch(
     /: 2 tasks wait for ever\n {2}t0 waits for .+\n {2}t1 waits for .+$/,
   );
 });

@@ -24,6 +24,10 @@ class Gate extends Condition {
     this.#barrier = barrier;
   }
 
+  override _subject(): Barrier {
+    return this.#barrier;
+  }
+
   override toString(): string {
     return `${this.#barrier}`;
   }

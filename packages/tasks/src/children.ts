@@ -21,6 +21,10 @@ export class Children {
     if (this.unfinished === 0) this.#tasks = [];
   }
 
+  [Symbol.iterator](): Iterator<Task<unknown>> {
+    return this.#tasks[Symbol.iterator]();
+  }
+
   cancel(): void {
     for (const task of this.#tasks) if (!task.done()) task.cancel();
   }

@@ -6,7 +6,8 @@
  */
 import type { Awaitable, BaseEventLoop, Resolved } from "@aioloop/loop";
 import { _getRunningLoop, CancelledError, ensureFuture, Future, getEventLoop } from "@aioloop/loop";
-import { Failed } from "@aioloop/loop/kernel";
+import type { Holding, Waitable } from "@aioloop/loop/kernel";
+import { Failed, needs } from "@aioloop/loop/kernel";
 import { checkLimit, listOf, Reading } from "./awaitables.ts";
 import { isShared } from "./sleep.ts";
 
@@ -20,7 +21,7 @@ export interface GatherOptions {
 }
 
 /** What gather returns. Cancelling it cancels the children; it is done when they are. CPython: `tasks._GatheringFuture`. */
-class GatheringFuture<T> extends Future<T> {
+class GatheringFuture<T> extends Future<T> implements Waitable {
   readonly #children: readonly Future<unknown>[];
   _isCancelRequested = false;
 
@@ -36,6 +37,11 @@ class GatheringFuture<T> extends Future<T> {
     // If every child refuses, it is about to be done anyway.
     if (isAny) this._isCancelRequested = true;
     return isAny;
+  }
+
+  /** @internal The first that fails may end it. */
+  _heldBy(): Holding {
+    return needs(this.#children, "any");
   }
 
   /** A child ended so that the whole has failed; false if it did not. */

@@ -7,9 +7,10 @@
  * In each of them a cancelled waiter may have been woken in the same turn. It then has taken what it will not use, and
  * has to hand it on, or the others sleep for ever: that is what the `finally` blocks are for.
  */
-import type { Coroutine } from "@aioloop/loop";
+import type { BaseEventLoop, Coroutine } from "@aioloop/loop";
 import { CancelledError, RuntimeError } from "@aioloop/loop";
-import { describe, inspectable, slots } from "@aioloop/loop/kernel";
+import type { Holder, Holding, Waitable } from "@aioloop/loop/kernel";
+import { describe, inspectable, noteSince, sinceOf, slots } from "@aioloop/loop/kernel";
 import { coroutine } from "./coroutines.ts";
 import { LoopBound } from "./loop-bound.ts";
 import type { Manager } from "./managers.ts";
@@ -25,7 +26,7 @@ import { Waiters } from "./waiters.ts";
  * The one woken takes the lock when it runs. Until then `locked()` is false, but nobody can overtake it: newcomers queue up
  * behind whoever waits. CPython: `locks.Lock`.
  */
-export class Lock extends LoopBound implements Manager<void> {
+export class Lock extends LoopBound implements Manager<void>, Waitable {
   readonly #waiters: Waiters = new Waiters();
   #isLocked = false;
   /** For reports: a deadlock is easier to understand with it. Null where no task was current. */
@@ -51,7 +52,12 @@ export class Lock extends LoopBound implements Manager<void> {
     lock._accessed("write");
     if (lock.#isLocked || lock.#waiters.hasLive()) yield* lock.#turn();
     lock.#isLocked = true;
-    lock.#owner = (slots.running?._currentTask ?? null) as Task<unknown> | null;
+    const loop = slots.running;
+    if (loop !== null) {
+      const owner = loop._currentTask as Task<unknown> | null;
+      lock.#owner = owner;
+      if (loop._remembers && owner !== null) noteSince(lock, owner, loop._now);
+    }
     return true as const;
   });
 
@@ -78,6 +84,13 @@ export class Lock extends LoopBound implements Manager<void> {
     this.#isLocked = false;
     this.#owner = null;
     this.#wakeFirst();
+  }
+
+  /** @internal */
+  _heldBy(): Holding | null {
+    const owner = this.#owner;
+    if (owner === null) return null;
+    return { kind: "held by", by: [{ future: owner, since: sinceOf(this, owner) }], endedBy: "any" };
   }
 
   /** If the first is done already it was woken before, or is about to leave, and sees to the next. */
@@ -127,13 +140,21 @@ export class Event extends LoopBound {
 
   /** Waits until the flag is set; returns true, at once if it is. CPython: `Event.wait`. */
   wait(): Coroutine<true> {
-    return Event.#wait(this);
+    return Event.#wait(this, this);
   }
 
-  static readonly #wait: (event: Event) => Coroutine<true> = coroutine(function* wait(event: Event) {
+  /** @internal The same where it is part of something else, which is what reports name. */
+  _waitAs(subject: object): Coroutine<true> {
+    return Event.#wait(this, subject);
+  }
+
+  static readonly #wait: (event: Event, subject: object) => Coroutine<true> = coroutine(function* wait(
+    event: Event,
+    subject: object,
+  ) {
     event._accessed("read");
     if (event.#value) return true as const;
-    const waiter = event.#waiters.add(event._getLoop().createFuture(event));
+    const waiter = event.#waiters.add(event._getLoop().createFuture(subject));
     try {
       yield* waiter.future;
       return true as const;
@@ -200,7 +221,7 @@ export class Condition extends LoopBound implements Manager<void> {
     condition.#checkHeld("wait");
     condition._accessed("write");
     const waiters = condition.#waiters;
-    const future = condition._getLoop().createFuture(condition);
+    const future = condition._getLoop().createFuture(condition._subject());
     condition.#lock.release();
     const waiter = waiters.add(future);
     try {
@@ -256,6 +277,11 @@ export class Condition extends LoopBound implements Manager<void> {
     this.#waiters.wake(Number.POSITIVE_INFINITY);
   }
 
+  /** @internal What reports say is waited for. */
+  _subject(): object {
+    return this;
+  }
+
   #checkHeld(operation: string): void {
     if (this.#lock.locked()) return;
     throw new RuntimeError(
@@ -296,12 +322,14 @@ function* takeBack(lock: Lockable): Coroutine<void> {
  * At most `value` holders at a time: `yield* asyncWith(semaphore, function* () { … })`. First come, first served: what is
  * released is handed to the oldest waiter at once, before it runs. CPython: `locks.Semaphore`.
  */
-export class Semaphore extends LoopBound implements Manager<void> {
+export class Semaphore extends LoopBound implements Manager<void>, Waitable {
   /** How many more can have it. */
   #value: number;
   /** Those that sleep. Who is woken leaves at once, and is counted: until it has run nobody may overtake it. */
   readonly #waiters: Waiters = new Waiters();
   #woken = 0;
+  /** Who took one, oldest first, where the loop remembers. */
+  #holders: Holder[] = [];
 
   /** @throws TypeError unless `value` is a number, RangeError unless it is 0 or more and whole, or Infinity. */
   constructor(value = 1) {
@@ -337,6 +365,7 @@ export class Semaphore extends LoopBound implements Manager<void> {
     semaphore._accessed("write");
     if (semaphore.#mustWait()) yield* semaphore.#turn();
     else semaphore.#value -= 1;
+    if (slots.running?._remembers) semaphore.#taken(slots.running);
     return true as const;
   });
 
@@ -360,8 +389,26 @@ export class Semaphore extends LoopBound implements Manager<void> {
   /** Gives one back and wakes the oldest waiter. Anybody may call it. CPython: `Semaphore.release`. */
   release(): void {
     this._accessed("write");
+    if (this.#holders.length > 0) this.#givenBack();
     this.#value += 1;
     this.#wakeNext();
+  }
+
+  #taken(loop: BaseEventLoop): void {
+    const task = loop._currentTask;
+    if (task !== null) this.#holders.push({ future: task, since: loop._now });
+  }
+
+  /** Somebody else than who took it may give it back: then it is the oldest that has one less. */
+  #givenBack(): void {
+    const task = slots.running?._currentTask;
+    const place = this.#holders.findIndex(({ future }) => future === task);
+    this.#holders.splice(Math.max(place, 0), 1);
+  }
+
+  /** @internal Those that are known. */
+  _heldBy(): Holding {
+    return { kind: "held by", by: this.#holders, endedBy: "anybody" };
   }
 
   #wakeNext(): boolean {

@@ -193,7 +193,7 @@ export class Queue<T> extends LoopBound implements CoroutineIterable<T> {
     queue: Queue<unknown>,
   ) {
     queue._accessed("read");
-    if (queue.#unfinished > 0) yield* queue.#finished.wait();
+    if (queue.#unfinished > 0) yield* queue.#finished._waitAs(queue);
   });
 
   /**

@@ -9,7 +9,8 @@ import {
   InvalidStateError,
   RuntimeError,
 } from "@aioloop/loop";
-import { describe, Failed, inspectable, leavesLoop } from "@aioloop/loop/kernel";
+import type { Holding, Waitable } from "@aioloop/loop/kernel";
+import { describe, Failed, inspectable, leavesLoop, needs } from "@aioloop/loop/kernel";
 import { Children } from "./children.ts";
 import { coroutine } from "./coroutines.ts";
 import { currentTask } from "./current-tasks.ts";
@@ -46,7 +47,7 @@ type State = "created" | "entered" | "exiting" | "finished";
  * What it throws: a KeyboardInterrupt or SystemExit as it is; else, if there are any errors, a BaseExceptionGroup of them in the order in which they
  * happened, the block's own last; else a cancellation from outside. CPython: `taskgroups.TaskGroup`.
  */
-export class TaskGroup implements Manager<TaskGroup> {
+export class TaskGroup implements Manager<TaskGroup>, Waitable {
   #state: State = "created";
   #isAborting = false;
   #cancelledParent = false;
@@ -257,6 +258,12 @@ export class TaskGroup implements Manager<TaskGroup> {
         taskGroup: this,
       });
     }
+  }
+
+  /** @internal The first that fails has the others cancelled. */
+  _heldBy(): Holding {
+    const pending = [...this.#tasks].filter((task) => !task.done());
+    return needs(pending, pending.length < this.#tasks.unfinished ? "anybody" : "any"); // one is done, and not reported yet
   }
 
   toString(): string {

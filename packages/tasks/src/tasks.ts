@@ -46,6 +46,7 @@ import {
   leave,
   leavesLoop,
   NO_ARGS,
+  noteSince,
   opened,
   Pending,
   RESUMED,
@@ -509,8 +510,7 @@ export class Task<T> extends Future<T> implements AbstractTask<T>, Runnable {
       this._throwLater(new RuntimeError(`${this} cannot await itself`));
       return;
     }
-    if (loop._instrument !== null) this._tellWait(future);
-    if (loop._debug && this._cancelRequests > 0) warnSwallowed(this, `goes on waiting, for ${future}`);
+    if (loop._remembers) this._rememberWait(future);
     this._waiter = future;
     future._addRunnable(this);
     if (this._mustCancel && future.cancel(this._cancelMessage)) this._mustCancel = false;
@@ -521,6 +521,14 @@ export class Task<T> extends Future<T> implements AbstractTask<T>, Runnable {
   /** @internal */
   _tellStep(): void {
     this._loop._instrument?.taskStep(this);
+  }
+
+  /** @internal */
+  _rememberWait(future: Future<unknown>): void {
+    const loop = this._loop;
+    if (loop._instrument !== null) this._tellWait(future);
+    if (loop._debug && this._cancelRequests > 0) warnSwallowed(this, `goes on waiting, for ${future}`);
+    noteSince(this, future, loop._now);
   }
 
   /** @internal */

@@ -53,8 +53,10 @@ export class Timeout implements Manager<Timeout> {
     this.#handle?.cancel();
     if (when === null || when === Number.POSITIVE_INFINITY) return;
     const loop = getRunningLoop();
-    const onTimeout = () => this.#onTimeout();
-    this.#handle = when <= loop.time() ? loop.callSoon(onTimeout) : loop.callAt(when, onTimeout);
+    // The task is named for reports of deadlocks: this timer will end its waits.
+    const onTimeout = (task: Task<unknown>) => this.#onTimeout(task);
+    const task = this.#task as Task<unknown>;
+    this.#handle = when <= loop.time() ? loop.callSoon(onTimeout, task) : loop.callAt(when, onTimeout, task);
   }
 
   /** Whether the deadline has passed while the block ran. CPython: `Timeout.expired`. */
@@ -87,8 +89,8 @@ export class Timeout implements Manager<Timeout> {
     if (error instanceof AggregateError) error.errors.forEach(insertTimeoutError);
   }
 
-  #onTimeout(): void {
-    (this.#task as Task<unknown>).cancel();
+  #onTimeout(task: Task<unknown>): void {
+    task.cancel();
     this.#state = "expiring";
   }
 

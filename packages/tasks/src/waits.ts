@@ -16,7 +16,7 @@ import {
   RuntimeError,
   TimeoutError,
 } from "@aioloop/loop";
-import { describe, Failed, isThenable } from "@aioloop/loop/kernel";
+import { describe, Failed, isThenable, Needs } from "@aioloop/loop/kernel";
 import { listOf } from "./awaitables.ts";
 import { coroutine } from "./coroutines.ts";
 import { currentTask } from "./current-tasks.ts";
@@ -86,7 +86,9 @@ function* waitForAny<F extends Future<unknown>>(
 ): Coroutine<[done: Set<F>, pending: Set<F>]> {
   const loop = getRunningLoop();
   const task = currentTask();
-  const waiter = loop.createFuture(`wait for ${returnWhen} of ${futures.size}`);
+  const text = () => `wait for ${returnWhen} of ${futures.size}`;
+  const endedBy = returnWhen === ALL_COMPLETED ? "all" : "any";
+  const waiter = loop.createFuture(new Needs(text, futures, endedBy));
   const timer =
     timeout === null || timeout === Number.POSITIVE_INFINITY
       ? null
@@ -172,7 +174,8 @@ const endOf = coroutine(function* cancelAndWait(task: Future<unknown>, msg: stri
   if ((task as unknown) === currentTask())
     throw new RuntimeError(`cancelAndWait(${task}): a task cannot wait for its own end. cancel() it`);
   // Not `yield* task`: a private future can be cancelled without cancelling the task once more, and throws nothing of its.
-  const waiter = getRunningLoop().createFuture(`the end of ${describe(task)}`);
+  const text = () => `the end of ${describe(task)}`;
+  const waiter = getRunningLoop().createFuture(new Needs(text, [task], "all"));
   const onDone = () => release(waiter);
   task.addDoneCallback(onDone);
   try {
@@ -196,7 +199,11 @@ export function shield<T>(awaitable: Awaitable<T>): Future<T> {
   const loop = inner.getLoop();
   const outer = new Future<T>({
     loop,
-    subject: inner instanceof Task ? `task ${inner.getName()}, shielded` : "a shielded future",
+    subject: new Needs(
+      () => (inner instanceof Task ? `task ${inner.getName()}, shielded` : "a shielded future"),
+      [inner],
+      "all",
+    ),
   });
   const task = currentTaskOf(loop);
   const forgetTask = () => {

@@ -16,6 +16,19 @@ import {
 import { expect, test } from "vitest";
 import { program, textOf, thrownBy } from "./helpers.ts";
 
+/** What a program writes that ends with an error. */
+async function outputOf(fixture: string): Promise<string> {
+  const file = fileURLToPath(new URL(`fixtures/${fixture}`, import.meta.url));
+  const args = ["--conditions=@aioloop/source", "--import", import.meta.resolve("tsx"), file];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  child.stdout.on("data", (data) => (output += data));
+  child.stderr.on("data", (data) => (output += data));
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  expect(code).not.toBe(0);
+  return output;
+}
+
 test("DeadlockError says who waits for what, and where", () => {
   const getting = coroutine(function* getting(event: Event) {
     yield* event.wait();
@@ -68,17 +81,24 @@ test("describeTasks() says the same of a program that only seems to hang", () =>
 });
 
 test("a program on the host loop that waits for what nobody will do ends with the DeadlockError, not in silence [J19]", async () => {
-  const file = fileURLToPath(new URL("fixtures/deadlock.ts", import.meta.url));
-  const args = ["--conditions=@aioloop/source", "--import", import.meta.resolve("tsx"), file];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  child.stdout.on("data", (data) => (output += data));
-  child.stderr.on("data", (data) => (output += data));
-  const code = await new Promise((resolve) => child.on("close", resolve));
+  const output = await outputOf("deadlock.ts");
   expect(output).toContain("waiter waits for the answer (in waiting)");
   expect(output).toContain("cleaned up");
   expect(output).toContain("DeadlockError");
-  expect(code).not.toBe(0);
+});
+
+test("a deadlock on the host loop in debug mode: who holds what since when, and the circle [J19]", async () => {
+  const output = await outputOf("lock-circle.ts");
+  const lock = (name: string) => `<Lock \\[locked by ${name}, waiters:1\\]>`;
+  const held = (name: string) => `${lock(name)}, held by ${name} since time [\\d.]+`;
+  expect(output).toMatch(
+    new RegExp(
+      `\n  left waits for ${lock("right")} \\(in taking .*acquire\\) since time [\\d.]+, held by right since time [\\d.]+\n`,
+    ),
+  );
+  expect(output).toMatch(
+    new RegExp(`\n  in a circle: left waits for ${held("right")}, which waits for ${held("left")}\n`),
+  );
 });
 
 test("run() of a deadlock whose clean-up deadlocks too: the first report is thrown [J19]", () => {

@@ -522,6 +522,7 @@ describe("Lock in reports", () => {
     expect(textOf(error).split("\n").slice(1)).toEqual([
       expect.stringMatching(/^ {2}Task-\d+ waits for task greedy$/),
       "  greedy waits for <Lock [locked by greedy, waiters:1]> (in asyncWith > acquire)",
+      "  in a circle: greedy waits for <Lock [locked by greedy, waiters:1]>, held by greedy",
     ]);
   });
 

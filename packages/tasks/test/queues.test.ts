@@ -253,7 +253,9 @@ describe.each(kinds)("%s: text", (name, Kind) => {
     expect(lines[0]).toMatch(/: 4 tasks wait for ever$/);
     expect(lines[1]).toBe(`main waits for <${name} maxsize=0 qsize=0 getters=1> (in asyncFor > next > get)`);
     expect(lines[2]).toBe(`second waits for <${name} maxsize=1 qsize=1 putters=1 unfinished=1> (in put)`);
-    expect(lines[3]).toMatch(/^joiner waits for .* \(in join.*\)$/);
+    expect(lines[3]).toBe(
+      `joiner waits for <${name} maxsize=1 qsize=1 putters=1 unfinished=1> (in join > wait)`,
+    );
     expect(lines[4]).toBe(`getter waits for <${name} maxsize=0 qsize=0 getters=1> (in get)`);
   });
 });

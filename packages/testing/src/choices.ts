@@ -26,13 +26,22 @@ export interface Choice {
   label(way: number): string;
 }
 
-/** Decides one run. */
+/**
+ * Decides one run. The three that are told of things can be left out, and cost nothing then. Together they say what partial-order reduction
+ * needs: which step touched what, which step has made which one possible, and where another could have been taken.
+ *
+ *      choose(…) ──► step(one) ──► access(…), ready(other), access(…), … ──► the next
+ */
 export interface Chooser {
   /** From 0 to `choice.count - 1`. */
   choose(choice: Choice): number;
+  /** A task or handle is about to run, whether there was a choice or not: the same object as the `subject()` of a way. */
+  step?(one: object): void;
+  /** A task or handle has become ready: by the step that was told of last, or by the selector (a timer is due, something has arrived). */
+  ready?(one: object): void;
   /** What `sim.random()` draws from in this run, where it is not to be the same in all. */
   readonly seed?: number;
-  /** A primitive, or what `shared()` gave, is read or changed in the run. Where nobody asks, nobody is told. */
+  /** A primitive, or what `shared()` gave, is read or changed, by a step of `task`, or of a callback (null). */
   access?(object: object, kind: "read" | "write", task: object | null): void;
 }
 

@@ -1,10 +1,11 @@
 /** What a program asks for itself: random numbers, and whether something goes wrong. Seeded, and on the schedule. */
-import { RuntimeError } from "@aioloop/loop";
 import type { Choice, ChoiceKind, Chooser, Stream } from "./choices.ts";
 
 export class Draws {
-  /** Set while an invariant is checked. */
-  isFrozen = false;
+  /** Set while nothing may be drawn. */
+  isFrozen: ((what: string) => never) | null = null;
+  /** How often `random()` was asked: no strategy can go through all that it may say. */
+  count = 0;
   readonly #chooser: Chooser;
   #state: number;
 
@@ -14,29 +15,25 @@ export class Draws {
   }
 
   random(): number {
-    this.#checkThawed("random");
+    this.isFrozen?.("it has called random()");
+    this.count += 1;
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     return mixed(this.#state) / 2 ** 32;
   }
 
   choose<T>(items: readonly T[]): T {
-    this.#checkThawed("choose");
+    this.isFrozen?.("it has called choose()");
     if (items.length === 0) throw new RangeError("choose(items): there is nothing to choose from");
-    return items[Math.floor(this.random() * items.length)] as T;
+    return items[items.length === 1 ? 0 : this.decide(new Draw(items))] as T;
   }
 
   fault(name: string): boolean {
-    this.#checkThawed("fault");
-    return this.decide(new Question("fault", "fault", ["no", name])) > 0;
+    this.isFrozen?.("it has called fault()");
+    return this.decide(new Question("fault", "fault", ["no fault", name])) > 0;
   }
 
   decide(choice: Choice): number {
     return this.#chooser.choose(choice);
-  }
-
-  #checkThawed(operation: string): void {
-    if (!this.isFrozen) return;
-    throw new RuntimeError(`${operation}() in an invariant: it must only look at things`);
   }
 }
 
@@ -62,6 +59,31 @@ export class Question implements Choice {
 
   label(way: number): string {
     return this.#ways[way] ?? "?";
+  }
+}
+
+/** A choice of the program's own: the first is what is taken if nobody chooses. */
+class Draw implements Choice {
+  readonly stream = "draw";
+  readonly kind = "draw";
+  readonly #items: readonly unknown[];
+
+  constructor(items: readonly unknown[]) {
+    this.#items = items;
+  }
+
+  get count(): number {
+    return this.#items.length;
+  }
+
+  subject(): null {
+    return null;
+  }
+
+  label(way: number): string {
+    const item = this.#items[way];
+    const isPlain = typeof item !== "object" && typeof item !== "function";
+    return isPlain || item === null ? String(item) : `item ${way}`;
   }
 }
 

@@ -35,7 +35,7 @@ export class LivelockError extends RuntimeError {
   static {
     this.prototype.name = "LivelockError";
   }
-  /** Who wakes whom, from any of them round to it again; empty if there is no circle. */
+  /** Who wakes whom, from any of them round to it again; empty if they run in no fixed order. */
   readonly circle: readonly string[];
 
   /** `trail`: what ran last. */
@@ -44,19 +44,28 @@ export class LivelockError extends RuntimeError {
     const who =
       circle.length > 0
         ? `they wake each other in a circle: ${[...circle, circle[0]].join(" → ")}`
-        : `the last of them: ${trail.slice(-5).join(", ")}`;
+        : `these run again and again: ${whoIn(trail)}`;
     super(`more than ${steps} steps at time ${time}, which stands still: ${who}`);
     this.circle = circle;
   }
 }
 
-/** What the end of a trail repeats, as short as possible. */
+/** What the end of a trail repeats, as short as possible; how it came into the circle does not matter. */
 function circleIn(trail: readonly string[]): readonly string[] {
-  for (let length = 1; length <= trail.length / 4; length++) {
-    const isCircle = trail.every((label, i) => i < length || label === trail[i - length]);
-    if (isCircle) return trail.slice(trail.length - length);
+  const end = trail.slice(-Math.ceil(trail.length / 2));
+  for (let length = 1; length <= end.length / 3; length++) {
+    const isCircle = end.every((label, i) => i < length || label === end[i - length]);
+    if (isCircle) return end.slice(end.length - length);
   }
   return [];
+}
+
+/** Most often first. */
+function whoIn(trail: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const label of trail) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const names = [...counts].sort(([, a], [, b]) => b - a).map(([label]) => label);
+  return names.slice(0, 5).join(", ") + (names.length > 5 ? ` and ${names.length - 5} more` : "");
 }
 
 /** What had to hold does not. */

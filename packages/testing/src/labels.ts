@@ -14,9 +14,15 @@ export function labelOf(one: Runnable): string {
 
 export function labelOfTask(task: Task<unknown>): string {
   const innermost = task.getStack().at(-1);
-  return innermost === undefined || innermost === "<generator>"
-    ? task.getName()
-    : `${task.getName()} (${innermost})`;
+  // Of a task that was made with `new Task()` the number is one of the process, and another one in the next run.
+  const name = typeof task._name === "number" ? "a task" : task.getName();
+  return innermost === undefined || innermost === "<generator>" ? name : `${name} (${innermost})`;
+}
+
+/** Whose step it is, or whom it wakes; null if it is neither. */
+export function taskOf(subject: object): Task<unknown> | null {
+  if (subject instanceof Task) return subject;
+  return subject instanceof Handle ? wokenBy(subject) : null;
 }
 
 /** The task that waits for the future which a callback sets; null if it is none of the kind. */

@@ -1,7 +1,6 @@
 /** Tells what a schedule does: at each deviation the time, what ran instead of what, where they stand, and what both of them touch. */
 import type { Future, Instrument } from "@aioloop/loop";
-import { Handle } from "@aioloop/loop";
-import { Task } from "@aioloop/tasks";
+import { Handle, logger } from "@aioloop/loop";
 import type { Body, RunSettings } from "./body-run.ts";
 import { runBody } from "./body-run.ts";
 import type { Choice, Chooser } from "./choices.ts";
@@ -11,23 +10,40 @@ import type { Schedule } from "./schedule.ts";
 import type { SimLoop } from "./sim-loop.ts";
 import { Player } from "./tape.ts";
 
+const LEVELS = ["debug", "info", "warning", "error"] as const;
+
 /** One line for each deviation, and one for what the two have in common; or one that says that there is none. */
 export function narrate(body: Body, schedule: Schedule, settings: RunSettings): string {
   const { fidelity, seed, deviations } = schedule;
   if (deviations.length === 0) return "it fails in the order in which things happen if nobody chooses";
-  const narrator = new Narrator(new Player(schedule, false));
+  const narrator = new Narrator(new Player(schedule, null));
   const prepare = (sim: SimLoop) => {
     settings.prepare?.(sim);
     narrator.watch(sim);
   };
-  runBody(body, narrator, { ...settings, fidelity, seed, prepare, debug: true });
+  const run = () => runBody(body, narrator, { ...settings, fidelity, seed, prepare, debug: true });
+  if (settings.debug === true) run();
+  else withoutLog(run);
   return narrator.lines.join("\n");
+}
+
+/** Debug mode is wanted for the places alone: what it has to say to the program nobody has asked for. */
+function withoutLog(run: () => void): void {
+  const kept = { ...logger };
+  for (const level of LEVELS) logger[level] = () => undefined;
+  try {
+    run();
+  } finally {
+    Object.assign(logger, kept);
+  }
 }
 
 interface Told {
   readonly index: number;
   readonly instead: object | null;
   readonly ran: object | null;
+  /** The touches before it. */
+  readonly since: number;
 }
 
 class Narrator implements Chooser {
@@ -36,6 +52,8 @@ class Narrator implements Chooser {
   readonly #told: Told[] = [];
   readonly #lines: string[] = [];
   #sim: SimLoop | null = null;
+  /** What runs. */
+  #one: object | null = null;
 
   constructor(player: Player) {
     this.#player = player;
@@ -49,8 +67,13 @@ class Narrator implements Chooser {
     sim.addInstrument(watcher);
   }
 
+  step(one: object): void {
+    this.#one = one;
+  }
+
   access(object: object, kind: "read" | "write", task: object | null): void {
-    this.#places.touches(object, kind, task);
+    const actor = task ?? this.#one;
+    if (actor !== null) this.#places.touches(object, kind, actor);
   }
 
   choose(choice: Choice): number {
@@ -60,26 +83,29 @@ class Narrator implements Chooser {
   }
 
   #tell(choice: Choice, way: number): void {
-    const [ran, instead] = [choice.subject(way), choice.subject(0)];
-    this.#told.push({ index: this.#lines.length, ran, instead });
+    const [ran, instead] = [actorOf(choice.subject(way)), actorOf(choice.subject(0))];
+    this.#told.push({ index: this.#lines.length, ran, instead, since: this.#places.count });
     const time = (this.#sim?.time() ?? 0).toFixed(3);
     const parts = [choice.label(way), this.#where(ran), "instead of", choice.label(0), this.#where(instead)];
     this.#lines.push(`${time} s  ${parts.filter((part) => part !== "").join(" ")}`);
   }
 
-  #where(subject: object | null): string {
-    const task = subject instanceof Handle ? wokenBy(subject) : subject;
-    const place = task instanceof Task ? this.#places.of(task) : null;
-    return place === null ? "" : `at ${place}`;
+  #where(actor: object | null): string {
+    return actor === null ? "" : (this.#places.of(actor) ?? "");
   }
 
   /** With what the two have in common, which is known when the run is over. */
   get lines(): readonly string[] {
     const lines = [...this.#lines];
-    for (const { index, ran, instead } of this.#told) {
-      const common = ran === null || instead === null ? null : this.#places.conflict(ran, instead);
+    for (const { index, ran, instead, since } of this.#told) {
+      const common = ran === null || instead === null ? null : this.#places.conflict(ran, instead, since);
       if (common !== null) lines[index] += `\n           both touch ${common}`;
     }
     return lines;
   }
+}
+
+/** Who touches things when it runs: of a timer that wakes a task, that task. Known only until the timer has run. */
+function actorOf(subject: object | null): object | null {
+  return subject instanceof Handle ? (wokenBy(subject) ?? subject) : subject;
 }

@@ -2,6 +2,8 @@
  * A schedule is a value: what deviates from the order that any loop has, and the seed of the program's draws.
  *
  *      sim1.e.1.BQEABwI     format, fidelity, seed (base 36), deviations: for each its stream, the choices since the last, the way, a check
+ *
+ * What follows after another dot is a mark (replay-variable.ts).
  */
 import { RuntimeError } from "@aioloop/loop";
 import type { Fidelity, Stream } from "./choices.ts";
@@ -95,6 +97,20 @@ function truncated(token: string): RangeError {
 export class ScheduleMismatchError extends RuntimeError {
   static {
     this.prototype.name = "ScheduleMismatchError";
+  }
+}
+
+/** A program does different things after the same choices. */
+export class NondeterminismError extends RuntimeError {
+  static {
+    this.prototype.name = "NondeterminismError";
+  }
+
+  constructor(what: string, options?: ErrorOptions) {
+    super(
+      `the program is not deterministic: ${what}. It must not depend on the clock, on Math.random(), or on what earlier runs have left behind (module variables, caches)`,
+      options,
+    );
   }
 }
 

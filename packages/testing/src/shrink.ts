@@ -3,7 +3,10 @@ import type { Body, RunRecord, RunSettings } from "./body-run.ts";
 import { runBody } from "./body-run.ts";
 import type { Fidelity } from "./choices.ts";
 import { FIDELITIES } from "./choices.ts";
+import { InvariantError } from "./errors.ts";
+import { placeIn } from "./places.ts";
 import type { Deviation, Schedule } from "./schedule.ts";
+import { NondeterminismError } from "./schedule.ts";
 import { Portfolio } from "./strategies/portfolio.ts";
 import type { Strategy } from "./strategies/strategy.ts";
 import { DelayBounded } from "./strategies/systematic.ts";
@@ -24,8 +27,9 @@ interface Failing {
   readonly seed: number;
 }
 
+/** @throws NondeterminismError if the same schedule does not fail again, in the same way */
 export function shrink(body: Body, record: RunRecord, settings: RunSettings): Shrunk {
-  let best = smallest(body, failing(record, settings.fidelity), settings);
+  let best = smallest(body, again(body, failing(record, settings.fidelity), settings), settings);
   for (const fidelity of FIDELITIES.slice(0, FIDELITIES.indexOf(settings.fidelity))) {
     const lower = search(body, new Portfolio(best.seed), best, { ...settings, fidelity });
     if (lower === null) continue;
@@ -39,6 +43,19 @@ export function shrink(body: Body, record: RunRecord, settings: RunSettings): Sh
 
 function failing({ deviations, failure, seed }: RunRecord, fidelity: Fidelity): Failing {
   return { deviations, error: failure?.error, fidelity, seed };
+}
+
+/** The same once more; with the seed that was asked for, where the strategy's own is not needed. */
+function again(body: Body, first: Failing, settings: RunSettings): Failing {
+  const { deviations, error, seed } = first;
+  const repeated = runWith(body, deviations, first, settings);
+  if (repeated === null) {
+    throw new NondeterminismError("a schedule that failed does not fail in the same way again", {
+      cause: error,
+    });
+  }
+  if (seed === settings.seed) return repeated;
+  return runWith(body, deviations, { ...first, seed: settings.seed }, settings) ?? repeated;
 }
 
 /** Leaves out deviations, many at a time and then one by one, and takes lower ways, as long as something of that makes it smaller. */
@@ -80,7 +97,7 @@ function runWith(
   settings: RunSettings,
 ): Failing | null {
   const { fidelity, seed } = like;
-  const record = runBody(body, new Player({ deviations }, false), { ...settings, fidelity, seed });
+  const record = runBody(body, new Player({ deviations }, null), { ...settings, fidelity, seed });
   return isSame(record, like.error) ? failing(record, fidelity) : null;
 }
 
@@ -103,11 +120,21 @@ function fewer(body: Body, best: Failing, settings: RunSettings): Failing | null
   return found === null || weight(found) >= weight(best) ? null : smallest(body, found, settings);
 }
 
-/** Errors of one class are taken for the same failure: their texts tell of values that differ from run to run. */
+/**
+ * Errors of one class, thrown at one place of the program, are taken for the same failure: their texts tell of values that differ from run
+ * to run.
+ */
 function isSame({ failure }: RunRecord, error: unknown): boolean {
   return failure !== null && kindOf(failure.error) === kindOf(error);
 }
 
 function kindOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
+  if (!(error instanceof Error)) return typeof error;
+  const { name, stack } = error;
+  return error instanceof InvariantError ? `${name} ${error.invariant}` : `${name} ${placeIn(inRun(stack))}`;
+}
+
+/** Without the frames of whoever drives the loop: they are others when it is run again. */
+function inRun(stack: string | undefined): string | undefined {
+  return stack?.split(/\n.*(?:\.drive|\.runForever|\brunBody) \(/, 1)[0];
 }

@@ -8,8 +8,18 @@
  * It is synchronous throughout and knows when nothing is left to do, so nothing here waits or guesses. Everything that a program
  * cannot know in advance is a choice (choices.ts), which a chooser decides; without one, what happens is what happens on any loop.
  */
-import type { Coroutine, Future, Handle, Runnable, TaskOptions, TimerHandle, Yieldable } from "@aioloop/loop";
-import { iscoroutine, SteppedEventLoop } from "@aioloop/loop";
+import type {
+  Coroutine,
+  Future,
+  Handle,
+  Runnable,
+  Standstill,
+  TaskOptions,
+  TimerHandle,
+  WaitCircle,
+  Yieldable,
+} from "@aioloop/loop";
+import { iscoroutine, RuntimeError, SteppedEventLoop } from "@aioloop/loop";
 import type { Task } from "@aioloop/tasks";
 import { defaultTaskFactory, eagerTaskFactory } from "@aioloop/tasks";
 import type { Choice, Chooser, Fidelity } from "./choices.ts";
@@ -20,6 +30,9 @@ import { ExploredQueue } from "./explored-queue.ts";
 import type { EventuallyOptions } from "./invariants.ts";
 import { Invariants } from "./invariants.ts";
 import { labelOf } from "./labels.ts";
+import { keepShapes } from "./shapes.ts";
+import type { SimExecutorOptions } from "./sim-executor.ts";
+import { SimExecutor } from "./sim-executor.ts";
 import { SimSelector } from "./sim-selector.ts";
 
 export interface SimLimits {
@@ -41,53 +54,77 @@ export interface SimLoopOptions extends SimLimits {
   fidelity?: Fidelity | undefined;
   /** What `random()` draws from. Default: 1. */
   seed?: number | undefined;
+  /** The workers of the default executor, and how long its jobs take. */
+  executor?: SimExecutorOptions | undefined;
 }
 
 /** What a loop is about to do. */
 export interface Peek {
   /** In the order in which they stand there. */
   readonly ready: readonly Handle[];
-  /** Earliest first. */
+  /** In the order in which they run if nobody chooses. */
   readonly timers: readonly TimerHandle[];
   /** Seconds on the loop's clock: the next timer, or what is to come from outside; null for nothing. */
   readonly nextDeadline: number | null;
 }
 
-/** How many steps of a livelock are looked at for the circle. */
+/** How many steps of a livelock, the last ones, are looked at for the circle. */
 const TRAIL = 256;
 
 export class SimLoop extends SteppedEventLoop {
   readonly #queue: ExploredQueue;
   readonly #selector: SimSelector;
   readonly #draws: Draws;
+  readonly #executorOptions: SimExecutorOptions | undefined;
+  #executor: SimExecutor | null = null;
+  /** What ends the run after the present step. */
+  #end: { readonly error: unknown } | null = null;
   readonly #limits: Required<{ [K in keyof SimLimits]: number }>;
   #invariants: Invariants | null = null;
   #steps = 0;
   #instant: number;
   #stepsInInstant = 0;
+  /** The last steps before an instant has had too many. */
   #trail: string[] | null = null;
+  readonly #watchFrom: number;
   #tasks = 0;
   readonly #blockedWaiters: Future<void>[] = [];
 
   constructor(options: SimLoopOptions = {}) {
     const { start = 0, chooser = FIRST, fidelity = "env", seed = 1 } = options;
     const queue = new ExploredQueue(chooser, fidelity);
-    const selector = new SimSelector(start, chooser, () => this.#idle());
-    super({ debug: options.debug, ready: queue, selector, clock: selector, taskFactory: defaultTaskFactory });
+    const selector = new SimSelector(
+      start,
+      chooser,
+      () => this.#idle(),
+      () => this._scheduled.peek(),
+    );
+    super({
+      debug: options.debug,
+      ready: queue,
+      selector,
+      clock: selector,
+      taskFactory: defaultTaskFactory,
+      defaultExecutor: () => this.executor,
+    });
+    this._alwaysRemember();
     this.#queue = queue;
     this.#selector = selector;
     this.#draws = new Draws(chooser, seed);
     this.#instant = start;
-    this.#limits = {
-      maxSteps: options.maxSteps ?? 1_000_000,
-      maxStepsPerInstant: options.maxStepsPerInstant ?? 100_000,
-      maxTime: options.maxTime ?? Number.POSITIVE_INFINITY,
-    };
+    this.#executorOptions = options.executor;
+    this.#limits = limitsOf(options);
+    this.#watchFrom = this.#limits.maxStepsPerInstant - TRAIL;
+  }
+
+  override close(): void {
+    super.close();
+    keepShapes(() => new SimLoop({ debug: false }));
   }
 
   /** Numbers tasks from 1 in each loop, so that reports of two runs can be compared. */
   override createTask<T>(coro: Yieldable<T>, options?: TaskOptions): Task<T> {
-    if (options?.name === undefined && iscoroutine(coro)) {
+    if ((options?.name ?? null) === null && iscoroutine(coro)) {
       this.#tasks += 1;
       return super.createTask(coro, { ...options, name: `Task-${this.#tasks}` }) as Task<T>;
     }
@@ -106,20 +143,31 @@ export class SimLoop extends SteppedEventLoop {
     return this.#steps;
   }
 
-  /** Runs one handle, after a jump to the next timer where nothing is ready; false if there is none. */
+  /**
+   * Runs one handle, after a jump to the next timer where nothing is ready; false if there is none.
+   *
+   * This and all the methods that follow throw what leaves a loop (KeyboardInterrupt), what breaks a limit or an invariant, and a
+   * RuntimeError if the loop is closed or in a turn. After an error, the next call goes on where this one was. `stop()` ends each of them
+   * with the present turn.
+   */
   step(): boolean {
-    const end = this.#steps + 1;
-    return this.#driveTo(Number.POSITIVE_INFINITY, "step", () => this.#steps >= end);
+    const before = this.#steps;
+    this.#driveTo(Number.POSITIVE_INFINITY, "step", () => this.#steps > before);
+    return this.#steps > before;
   }
 
-  /** Runs one turn, after a jump to the next timer where nothing is ready; false if there is nothing to run. CPython: `BaseEventLoop._run_once`. */
+  /**
+   * Runs one turn, or what is left of the present one, after a jump to the next timer where nothing is ready; false if there is nothing
+   * to run. CPython: `BaseEventLoop._run_once`.
+   */
   runOnce(): boolean {
     let hasBegun = false;
-    return this.#driveTo(Number.POSITIVE_INFINITY, "runOnce", () => {
+    const end = this.#driveTo(Number.POSITIVE_INFINITY, "runOnce", () => {
       const isOver = hasBegun && this._todo === 0;
       hasBegun = true;
       return isOver;
     });
+    return end !== "idle";
   }
 
   /** Runs what is ready, and what that makes ready, until nothing more happens in this instant. Returns how many handles ran. */
@@ -129,20 +177,26 @@ export class SimLoop extends SteppedEventLoop {
     return this.#steps - before;
   }
 
-  /** Lets `seconds` pass: each instant with a timer is run to its end, the last included. @throws RangeError unless seconds >= 0 */
+  /**
+   * Lets `seconds` pass: each instant with a timer is run to its end, the last included. Time stands where the loop was stopped.
+   * @throws RangeError unless seconds >= 0, and finite
+   */
   advance(seconds: number): void {
-    if (!(seconds >= 0)) throw new RangeError(`advance(seconds): 0 or more, got ${seconds}`);
+    if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY))
+      throw new RangeError(`advance(seconds): 0 or more, and not without end, got ${seconds}`);
     this.advanceTo(this.time() + seconds);
   }
 
   /** The same, up to a time on the loop's clock, in seconds. @throws RangeError if it has passed */
   advanceTo(time: number): void {
-    if (!(time >= this.time())) {
+    if (!(time < Number.POSITIVE_INFINITY))
+      throw new RangeError(`advanceTo(time): a number of seconds on the loop's clock, got ${time}`);
+    if (time < this.time()) {
       throw new RangeError(
         `advanceTo(time): it is ${this.time()} already, and time does not go back to ${time}`,
       );
     }
-    this.#driveTo(time, "advanceTo", never);
+    if (this.#driveTo(time, "advanceTo", never) === "stopped") return;
     if (time > this.time()) this.#selector.passTo(time);
   }
 
@@ -157,16 +211,17 @@ export class SimLoop extends SteppedEventLoop {
 
   /**
    * Runs until `predicate()` is true, which is asked before each handle.
-   * @throws IdleError if nothing is left to run and it is not
+   * @throws IdleError if nothing is left to run and it is not; RuntimeError if the loop is stopped before
    */
   runUntil(predicate: () => boolean): void {
-    if (this.#driveTo(Number.POSITIVE_INFINITY, "runUntil", predicate) || predicate()) return;
-    throw new IdleError(
-      `runUntil(${predicate.name || "predicate"}): nothing is left to run, and it is not true`,
-    );
+    const end = this.#driveTo(Number.POSITIVE_INFINITY, "runUntil", predicate);
+    if (end === "done" || predicate()) return;
+    const what = `runUntil(${predicate.name || "predicate"})`;
+    if (end === "stopped") throw new RuntimeError(`${what}: the event loop was stopped before it was true`);
+    throw new IdleError(`${what}: nothing is left to run, and it is not true`);
   }
 
-  #driveTo(limit: number, operation: string, isDone: () => boolean): boolean {
+  #driveTo(limit: number, operation: string, isDone: () => boolean): Standstill {
     const { limit: before } = this.#selector;
     this.#selector.limit = limit;
     try {
@@ -179,7 +234,7 @@ export class SimLoop extends SteppedEventLoop {
   /** What is ready, what is scheduled, and when something will happen by itself. */
   peek(): Peek {
     const timers = [...this._scheduled].filter((timer) => !timer.cancelled());
-    timers.sort((a, b) => a.when() - b.when());
+    timers.sort((a, b) => a.compareTo(b));
     const ready = [...this.#queue].map((one) => one._asHandle()).filter((handle) => !handle.cancelled());
     const deadlines = [timers[0]?.when(), this.#selector.nextArrival()].filter(
       (time) => typeof time === "number",
@@ -188,13 +243,21 @@ export class SimLoop extends SteppedEventLoop {
   }
 
   protected override afterStep(): void {
+    if (this.#queue.isVoid) return;
     this.#steps += 1;
     const now = this.#selector.time();
     if (now !== this.#instant) this.#nextInstant(now);
     this.#stepsInInstant += 1;
-    if (this.#stepsInInstant >= this.#limits.maxStepsPerInstant) this.#watchLivelock();
+    if (this.#stepsInInstant > this.#watchFrom) this.#watchLivelock();
     if (this.#steps > this.#limits.maxSteps) throw new StepLimitError(this.#limits.maxSteps, now);
     if (this.#invariants !== null) this.#invariants.check();
+    if (this.#end !== null) throw this.#end.error;
+    if (this._todo > 0 && this.#selector.polls) this.#selector.interrupt(this.#queue.length - this._todo);
+  }
+
+  /** @internal The run ends with `error`, whether or not the program has caught it. */
+  _endWith(error: unknown): void {
+    this.#end ??= { error };
   }
 
   #nextInstant(now: number): void {
@@ -207,8 +270,8 @@ export class SimLoop extends SteppedEventLoop {
   #watchLivelock(): void {
     this.#trail ??= [];
     this.#trail.push(labelOf(this.#queue.last as Runnable));
-    if (this.#trail.length < TRAIL) return;
-    throw new LivelockError(this.#limits.maxStepsPerInstant, this.#instant, this.#trail);
+    if (this.#stepsInInstant <= this.#limits.maxStepsPerInstant) return;
+    throw new LivelockError(this.#limits.maxStepsPerInstant, this.#instant, this.#trail.slice(-TRAIL));
   }
 
   // ---- idleness
@@ -237,7 +300,10 @@ export class SimLoop extends SteppedEventLoop {
     return this.#draws.random();
   }
 
-  /** One of them, as `random()` says. @throws RangeError if there is none */
+  /**
+   * One of them: the first, unless a schedule says otherwise. So it can be explored to the last item, and is shrunk towards the first.
+   * @throws RangeError if there is none
+   */
   choose<T>(items: readonly T[]): T {
     return this.#draws.choose(items);
   }
@@ -245,6 +311,25 @@ export class SimLoop extends SteppedEventLoop {
   /** False unless a schedule says that here something goes wrong; `name` is for reports. */
   fault(name = "fault"): boolean {
     return this.#draws.fault(name);
+  }
+
+  /** @internal How often `random()` was asked. */
+  get _drawn(): number {
+    return this.#draws.count;
+  }
+
+  /** The executor of `runInExecutor(null, …)` and `toThread`, unless another one is set. Made when it is first needed. */
+  get executor(): SimExecutor {
+    this.#executor ??= new SimExecutor(this, this.#executorOptions);
+    return this.#executor;
+  }
+
+  /**
+   * Tasks that wait for each other in a circle, and will for ever unless somebody outside of it cancels one of them or releases what he does
+   * not hold; whatever else goes on in the loop. A circle that a timeout will break is none. `waitGraph()` is all of it.
+   */
+  findDeadlocks(): readonly WaitCircle[] {
+    return this.waitGraph().circles;
   }
 
   /** @internal For simulated executors. */
@@ -260,14 +345,17 @@ export class SimLoop extends SteppedEventLoop {
   // ---- invariants
 
   /**
-   * `predicate()` must be true after every step from now on. The loop stands still meanwhile: a predicate that schedules something or
-   * draws throws. @throws InvariantError, out of what drives the loop
+   * `predicate()` must be true after every step from now on. The loop stands still meanwhile: a predicate that schedules, cancels or
+   * changes something, or draws, fails. @throws InvariantError, out of what drives the loop
    */
-  always(predicate: () => boolean, name: string = predicate.name || "always"): void {
+  always(predicate: () => boolean, name?: string): void {
     this.#watched().always(predicate, name);
   }
 
-  /** `predicate()` must be true after some step, within so many seconds of now, or before the run ends. */
+  /**
+   * `predicate()` must be true after some step, within so many seconds of now, or before the run ends: where explore() makes the loop it
+   * sees to that, otherwise `checkEventually()` does. @throws InvariantError, as `always`
+   */
   eventually(predicate: () => boolean, options: EventuallyOptions = {}): void {
     this.#watched().eventually(predicate, options);
   }
@@ -277,10 +365,22 @@ export class SimLoop extends SteppedEventLoop {
     return this.#invariants;
   }
 
-  /** @internal What had to become true and did not. @throws InvariantError */
-  _checkEnd(): void {
+  /** The run has ended: what had to become true has, or it is an error. @throws InvariantError */
+  checkEventually(): void {
     this.#invariants?.checkEnd();
   }
+}
+
+function limitsOf(options: SimLimits): Required<{ [K in keyof SimLimits]: number }> {
+  const limits = {
+    maxSteps: options.maxSteps ?? 1_000_000,
+    maxStepsPerInstant: options.maxStepsPerInstant ?? 100_000,
+    maxTime: options.maxTime ?? Number.POSITIVE_INFINITY,
+  };
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!(limit >= 0)) throw new RangeError(`new SimLoop({ ${name} }): a number, 0 or more, got ${limit}`);
+  }
+  return limits;
 }
 
 function never(): boolean {

@@ -15,10 +15,14 @@ export type Tape = Readonly<Record<Stream, Choices>>;
 export class Recorder implements Chooser {
   readonly tape: Tape = { order: none(), fault: none(), draw: none() };
   readonly deviations: Deviation[] = [];
+  readonly step?: NonNullable<Chooser["step"]>;
+  readonly ready?: NonNullable<Chooser["ready"]>;
   readonly #chooser: Chooser;
 
   constructor(chooser: Chooser) {
     this.#chooser = chooser;
+    if (chooser.step !== undefined) this.step = (one) => chooser.step?.(one);
+    if (chooser.ready !== undefined) this.ready = (one) => chooser.ready?.(one);
   }
 
   choose(choice: Choice): number {
@@ -43,17 +47,19 @@ function none(): Choices {
 /** Takes the ways of a schedule. */
 export class Player implements Chooser {
   readonly #next: Record<Stream, { readonly deviations: readonly Deviation[]; at: number; i: number }>;
-  readonly #isStrict: boolean;
+  readonly #where: (() => string) | null;
+  /** What was thrown at a choice that is not the one of the schedule, if one was: the program may have caught it. */
+  thrown: ScheduleMismatchError | null = null;
 
-  /** `isStrict`: a step that is not the one of the schedule is an error; otherwise what does not fit is left out. */
-  constructor({ deviations }: Pick<Schedule, "deviations">, isStrict: boolean) {
+  /** `where` says where the run is: a choice that is not the one of the schedule is an error; with null what does not fit is left out. */
+  constructor({ deviations }: Pick<Schedule, "deviations">, where: (() => string) | null) {
     const of = (stream: Stream) => ({
       deviations: deviations.filter((one) => one.stream === stream),
       at: 0,
       i: 0,
     });
     this.#next = { order: of("order"), fault: of("fault"), draw: of("draw") };
-    this.#isStrict = isStrict;
+    this.#where = where;
   }
 
   choose(choice: Choice): number {
@@ -64,11 +70,12 @@ export class Player implements Chooser {
     if (deviation?.at !== at) return 0;
     state.i += 1;
     const fits = deviation.way < choice.count;
-    if (this.#isStrict && (!fits || checkOf(choice.label(deviation.way)) !== deviation.check)) {
+    if (this.#where !== null && (!fits || checkOf(choice.label(deviation.way)) !== deviation.check)) {
       const there = Array.from({ length: choice.count }, (_, way) => choice.label(way)).join(", ");
-      throw new ScheduleMismatchError(
-        `the program has changed since the token was made: choice ${at} (${choice.kind}) is now between ${there}, and way ${deviation.way} is not what ran then`,
+      this.thrown ??= changed(
+        `${this.#where()} choice ${at} (${choice.kind}) is between ${there}, and way ${deviation.way} is not what ran then`,
       );
+      throw this.thrown;
     }
     return fits ? deviation.way : 0;
   }
@@ -77,8 +84,12 @@ export class Player implements Chooser {
   mismatch(): ScheduleMismatchError | null {
     const [first] = Object.values(this.#next).flatMap(({ deviations, i }) => deviations.slice(i));
     if (first === undefined) return null;
-    return new ScheduleMismatchError(
-      `the program has changed since the token was made: choice ${first.at}, at which something else ran then, does not come any more`,
+    return changed(
+      `choice ${first.at} (${first.stream}), at which something else ran then, does not come any more`,
     );
   }
+}
+
+function changed(what: string): ScheduleMismatchError {
+  return new ScheduleMismatchError(`the program has changed since the token was made: ${what}`);
 }

@@ -1,7 +1,9 @@
 /** The order of any loop, and chance. */
+import type { RunRecord } from "../body-run.ts";
 import type { Choice, Chooser } from "../choices.ts";
 import { FIRST } from "../choices.ts";
 import { generator } from "../draws.ts";
+import { taskOf } from "../labels.ts";
 import type { Guarantee, Strategy } from "./strategy.ts";
 
 abstract class Sampling implements Strategy {
@@ -10,7 +12,7 @@ abstract class Sampling implements Strategy {
 
   abstract next(): Chooser | null;
 
-  seen(): void {
+  seen(_record: RunRecord): void {
     this.#schedules += 1;
   }
 
@@ -34,6 +36,24 @@ export class Fifo extends Sampling {
 /** How often something goes wrong, by chance. */
 const FAULTS = 0.1;
 
+/** What is not about order, each from numbers of its own, so that one more of these does not change the others. */
+class Chance {
+  readonly seed: number;
+  readonly #faults: () => number;
+  readonly #draws: () => number;
+
+  constructor(seed: number) {
+    this.seed = seed >>> 0;
+    this.#faults = generator(seed + 1);
+    this.#draws = generator(seed + 2);
+  }
+
+  take({ stream, count }: Choice): number {
+    if (stream === "draw") return Math.floor(this.#draws() * count);
+    return this.#faults() < FAULTS ? 1 + Math.floor(this.#faults() * (count - 1)) : 0;
+  }
+}
+
 /** Each way of each choice is as likely as the others; faults are less likely. */
 export class RandomWalk extends Sampling {
   readonly name = "random";
@@ -45,77 +65,83 @@ export class RandomWalk extends Sampling {
   }
 
   next(): Chooser {
-    const seed = this.#random() * 2 ** 32;
-    const order = generator(seed);
-    const faults = generator(seed + 1); // of their own, so that one more of these does not change the order
+    const chance = new Chance(this.#random() * 2 ** 32);
+    const order = generator(chance.seed);
     return {
-      seed: seed >>> 0,
-      choose: ({ count, stream }: Choice) => {
-        if (stream !== "fault") return Math.floor(order() * count);
-        return faults() < FAULTS ? 1 + Math.floor(faults() * (count - 1)) : 0;
-      },
+      seed: chance.seed,
+      choose: (choice: Choice) =>
+        choice.stream === "order" ? Math.floor(order() * choice.count) : chance.take(choice),
     };
   }
 }
+
+/** So many times the choices of the longest run, and a run goes on in the order of any loop. */
+const UNFAIR = 10;
 
 /**
  * Priorities at random, and `depth - 1` moments at random in which the one that runs falls behind all others. A bug that needs `depth` such
  * things to come together, in a program of `n` tasks and `k` choices, is found by a run with a probability of at least 1 / (n k^(depth - 1)).
  * Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs (2010).
+ *
+ * A timer has the priority of the task that it wakes. Who looks again and again whether something has happened would starve the one that is
+ * to do it: a run that is much longer than those before it goes on in the order of any loop.
  */
 export class Pct extends Sampling {
   readonly name = "pct";
   readonly #depth: number;
   readonly #random: () => number;
   /** Choices of the longest run so far. */
-  #length = 1;
+  #length: number;
 
-  constructor(depth = 3, seed = 1) {
+  /** `length`: how many choices of order a run may have; the strategy learns the largest number as it goes. */
+  constructor(depth = 3, seed = 1, length = 1) {
     super();
+    if (!(depth >= 1)) throw new RangeError(`new Pct(depth): 1 or more, got ${depth}`);
     this.#depth = depth;
     this.#random = generator(seed);
+    this.#length = length;
   }
 
   next(): Chooser {
-    return new PctRun(this.#depth, this.#length, generator(this.#random() * 2 ** 32), (length) => {
-      this.#length = Math.max(this.#length, length);
-    });
+    return new PctRun(this.#depth, this.#length, this.#random() * 2 ** 32);
+  }
+
+  override seen(record: RunRecord): void {
+    super.seen(record);
+    this.#length = Math.max(this.#length, record.tape.order.counts.length);
   }
 }
 
-class PctRun implements Chooser {
-  readonly #priorities: WeakMap<object, number> = new WeakMap();
+class PctRun extends Chance implements Chooser {
+  readonly #priorities: Map<object | string, number> = new Map();
   readonly #random: () => number;
-  /** The choices at which one falls behind. */
-  readonly #changes: ReadonlySet<number>;
-  readonly #tell: (length: number) => void;
+  /** The choices at which one falls behind, and how far: in any order, since an early one may have to stay before a late one. */
+  readonly #changes: Map<number, number> = new Map();
+  readonly #end: number;
   #at = 0;
-  #lowest = 0;
 
-  constructor(depth: number, length: number, random: () => number, tell: (length: number) => void) {
-    this.#random = random;
-    this.#changes = new Set(Array.from({ length: depth - 1 }, () => Math.floor(random() * length)));
-    this.#tell = tell;
+  constructor(depth: number, length: number, seed: number) {
+    super(seed);
+    this.#random = generator(seed);
+    this.#end = UNFAIR * (length + 10);
+    for (let i = 1; i < depth; i++) this.#changes.set(Math.floor(this.#random() * length), -i);
   }
 
   choose(choice: Choice): number {
+    if (choice.stream !== "order") return this.take(choice);
     const at = this.#at++;
-    this.#tell(this.#at);
-    let best = this.#highest(choice);
-    const subject = choice.subject(best);
-    if (subject !== null && this.#changes.has(at)) {
-      this.#lowest -= 1;
-      this.#priorities.set(subject, this.#lowest);
-      best = this.#highest(choice);
-    }
-    return best;
+    if (choice.kind === "eager") return Math.floor(this.#random() * choice.count);
+    if (at > this.#end) return 0;
+    const change = this.#changes.get(at);
+    if (change !== undefined) this.#priorities.set(whoseTurn(choice, this.#highest(choice)), change);
+    return this.#highest(choice);
   }
 
   #highest(choice: Choice): number {
     let best = 0;
     let highest = Number.NEGATIVE_INFINITY;
     for (let way = 0; way < choice.count; way++) {
-      const priority = this.#priorityOf(choice.subject(way));
+      const priority = this.#priorityOf(whoseTurn(choice, way));
       if (priority <= highest) continue;
       best = way;
       highest = priority;
@@ -123,13 +149,18 @@ class PctRun implements Chooser {
     return best;
   }
 
-  #priorityOf(subject: object | null): number {
-    if (subject === null) return this.#random();
-    let priority = this.#priorities.get(subject);
+  #priorityOf(one: object | string): number {
+    let priority = this.#priorities.get(one);
     if (priority === undefined) {
       priority = this.#random();
-      this.#priorities.set(subject, priority);
+      this.#priorities.set(one, priority);
     }
     return priority;
   }
+}
+
+/** Who has a priority: a task, a callback, an arrival; the time that passes, where that is a way. */
+function whoseTurn(choice: Choice, way: number): object | string {
+  const subject = choice.subject(way);
+  return subject === null ? choice.kind : (taskOf(subject) ?? subject);
 }

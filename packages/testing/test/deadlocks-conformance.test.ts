@@ -1,0 +1,139 @@
+// No false alarm: random programs, as the conformance tests draw them, deadlock in a SimLoop exactly where they do in the virtual loop. A
+// circle that findDeadlocks() shows is looked for after every step, and stays until somebody outside of it breaks it: a task that
+// cancels one of its tasks, or `run()` at its end.
+import type { DeadlockError, Future, WaitCircle } from "@aioloop/loop";
+import type { Task } from "@aioloop/tasks";
+import { SimLoop } from "@aioloop/testing";
+import type { VirtualEventLoop } from "aioloop";
+import { expect, test } from "vitest";
+import { firstDifference } from "../../../conformance/src/corpus.ts";
+import { batches } from "../../../conformance/src/draw-arguments.ts";
+import type { Program } from "../../../conformance/src/program.ts";
+import { Reference } from "../../../conformance/src/reference.ts";
+import { runProgram } from "../../../conformance/src/run.ts";
+
+const KINDS = ["general", "core", "contended", "runs"];
+const COUNT = process.env.AIOLOOP_SOAK === "1" ? 25_000 : Number(process.env.H1N ?? 500);
+
+/** Others each time; AIOLOOP_SEED replays those of a run that failed. */
+const seed = Number(process.env.AIOLOOP_SEED ?? Math.floor(Date.now() / 1000));
+
+/** A task in a circle. */
+interface Member {
+  readonly task: Task<unknown>;
+  readonly waiter: Future<unknown> | null;
+  readonly requests: number;
+}
+
+/** Looks for circles after every step. */
+class Watched extends SimLoop {
+  /** How many circles there were. */
+  seen = 0;
+  /** What is wrong. */
+  readonly wrong: string[] = [];
+  hasDeadlocked = false;
+  #circles: readonly { readonly circle: WaitCircle; readonly members: readonly Member[] }[] = [];
+  /** What was changed in this step. */
+  readonly #changed: Set<unknown> = new Set();
+  #isTimeout = false;
+
+  constructor() {
+    super();
+    this.addInstrument({
+      access: (object, kind) => void (kind === "write" && this.#changed.add(object)),
+      handleBefore: (handle) => {
+        this.#isTimeout = false;
+        // What `run()` has cancelled between two runs is broken already.
+        this.#circles = this.#circles.filter(({ circle, members }) => !this.#isBroken(circle, members));
+        this.#isTimeout = handle._name() === "onTimeout";
+      },
+    });
+  }
+
+  protected override afterStep(): void {
+    super.afterStep();
+    const circles = this.findDeadlocks();
+    for (const { circle, members } of this.#circles) {
+      if (circles.some((one) => isSame(one, circle)) || this.#isBroken(circle, members)) continue;
+      this.wrong.push(`a circle is gone by itself: ${circle}`);
+    }
+    this.seen += circles.filter((one) => !this.#circles.some(({ circle }) => isSame(one, circle))).length;
+    this.#circles = circles.map((circle) => ({ circle, members: membersOf(circle) }));
+    this.#changed.clear();
+  }
+
+  /** Its tasks take no step, so it was somebody else who cancelled one of them, or released what it holds; but no timeout. */
+  #isBroken({ edges }: WaitCircle, members: readonly Member[]): boolean {
+    if (this.#isTimeout) return false;
+    if (edges.some(({ kind, from }) => kind === "held by" && this.#changed.has(from.object))) return true;
+    return members.some(({ task, waiter, requests }) => task.cancelling() > requests || waiter?.cancelled());
+  }
+
+  override _deadlock(): DeadlockError {
+    const error = super._deadlock();
+    this.hasDeadlocked = true;
+    const { nodes, edges } = error.graph;
+    for (const node of nodes.slice(0, this._unfinishedTasks().length)) {
+      const waits = edges.filter(({ from }) => from === node);
+      if (node.state !== "waiting" || waits.length !== 1)
+        this.wrong.push(`${node.label} does not wait, in ${error}`);
+    }
+    return error;
+  }
+}
+
+function isSame(one: WaitCircle, other: WaitCircle): boolean {
+  return (
+    one.tasks.length === other.tasks.length &&
+    one.tasks.every(({ object }, i) => object === other.tasks[i]?.object)
+  );
+}
+
+function membersOf({ tasks }: WaitCircle): Member[] {
+  return tasks.map(({ object }) => {
+    const task = object as Task<unknown>;
+    return { task, waiter: task._waiter, requests: task.cancelling() };
+  });
+}
+
+/** Runs a program in both loops. */
+function check(program: Program): {
+  readonly wrong: string[];
+  readonly deadlocks: number;
+  readonly circles: number;
+} {
+  const loops: Watched[] = [];
+  const newLoop = () => {
+    const loop = new Watched();
+    loops.push(loop);
+    return loop as unknown as VirtualEventLoop;
+  };
+  const difference = firstDifference(runProgram(program), runProgram(program, { newLoop }));
+  const wrong = loops.flatMap((loop) => loop.wrong);
+  if (difference !== null) wrong.push(`another trace: ${JSON.stringify(difference)}`);
+  return {
+    wrong: wrong.map((text) => `${program.name}: ${text}`),
+    deadlocks: loops.filter((loop) => loop.hasDeadlocked).length,
+    circles: loops.reduce((sum, { seen }) => sum + seen, 0),
+  };
+}
+
+test(`${KINDS.length * COUNT} random programs: SimLoop deadlocks where the virtual loop does; findDeadlocks() raises no false alarm`, async () => {
+  const reference = await Reference.start();
+  const wrong: string[] = [];
+  let deadlocks = 0;
+  let circles = 0;
+  for (const kind of KINDS) {
+    for (const part of batches({ kind, seed, count: COUNT })) {
+      for (const { program } of reference.drawn(kind, part.seed, part.count)) {
+        const seen = check(program);
+        wrong.push(...seen.wrong);
+        deadlocks += seen.deadlocks;
+        circles += seen.circles;
+      }
+    }
+  }
+  console.log(`AIOLOOP_SEED=${seed}: ${deadlocks} deadlocks, ${circles} circles`);
+  expect(wrong.join("\n")).toBe("");
+  expect(Math.min(deadlocks, circles)).toBeGreaterThan(0);
+});
