@@ -3,7 +3,7 @@
  *
  *      strategy ──► run, afresh ──► … ──► a failure ──► shrink ──► fewest deviations, lowest fidelity ──► a report, a token
  */
-import { _getRunningLoop, RuntimeError } from "@aioloop/loop";
+import { _getRunningLoop, DeadlockError, RuntimeError } from "@aioloop/loop";
 import type { Body, RunRecord, RunSettings } from "./body-run.ts";
 import { runBody } from "./body-run.ts";
 import type { Fidelity } from "./choices.ts";
@@ -90,7 +90,10 @@ export function explore(body: Body, options: ExploreOptions = {}): Exploration {
   }
 }
 
-/** Runs one schedule again. @throws what the program throws; ScheduleMismatchError if it is not the program of the token any more */
+/**
+ * Runs one schedule again, with the options of the exploration that has found it (`eager`, limits).
+ * @throws what the program throws; ScheduleMismatchError if it is not the program of the token any more
+ */
 export function replay(
   body: Body,
   token: string,
@@ -114,6 +117,9 @@ interface Settings extends RunSettings {
 }
 
 function settingsOf({ fidelity = "env", seed = 1, ...options }: ExploreOptions): Settings {
+  if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
+    throw new RangeError(`explore({ seed }): a whole number from 0 to 2^32 - 1, got ${seed}`);
+  }
   if (!FIDELITIES.includes(fidelity))
     throw new RangeError(`explore({ fidelity }): one of ${FIDELITIES.join(", ")}, got ${String(fidelity)}`);
   return { ...options, fidelity, seed };
@@ -142,6 +148,8 @@ function reduced(body: Body, record: RunRecord, settings: Settings): Failure {
 }
 
 function failureOf(body: Body, schedule: Schedule, error: unknown, settings: Settings): Failure {
-  const report = narrate(body, schedule, settings);
-  return { error, token: markedToken(tokenOf(schedule), settings.name), schedule, report };
+  const { report, failure } = narrate(body, schedule, settings);
+  const told =
+    error instanceof DeadlockError && failure?.error instanceof DeadlockError ? failure.error : error;
+  return { error: told, token: markedToken(tokenOf(schedule), settings.name), schedule, report };
 }

@@ -1,38 +1,47 @@
 /** Tells what a schedule does: at each deviation the time, what ran instead of what, where they stand, and what both of them touch. */
 import type { Future, Instrument } from "@aioloop/loop";
 import { Handle, logger } from "@aioloop/loop";
-import type { Body, RunSettings } from "./body-run.ts";
+import { currentTask } from "@aioloop/tasks";
+import type { Body, RunRecord, RunSettings } from "./body-run.ts";
 import { runBody } from "./body-run.ts";
 import type { Choice, Chooser } from "./choices.ts";
-import { wokenBy } from "./labels.ts";
-import { Places } from "./places.ts";
+import { labelOfTask, wokenBy } from "./labels.ts";
+import { Places, placeIn } from "./places.ts";
 import type { Schedule } from "./schedule.ts";
 import type { SimLoop } from "./sim-loop.ts";
 import { Player } from "./tape.ts";
 
 const LEVELS = ["debug", "info", "warning", "error"] as const;
 
-/** One line for each deviation, and one for what the two have in common; or one that says that there is none. */
-export function narrate(body: Body, schedule: Schedule, settings: RunSettings): string {
+export interface Narrated {
+  /** One line for each deviation, and one for what the two have in common; or one that says that there is none. */
+  readonly report: string;
+  /** What the run threw: a deadlock knows more in debug mode. */
+  readonly failure: RunRecord["failure"];
+}
+
+export function narrate(body: Body, schedule: Schedule, settings: RunSettings): Narrated {
   const { fidelity, seed, deviations } = schedule;
-  if (deviations.length === 0) return "it fails in the order in which things happen if nobody chooses";
   const narrator = new Narrator(new Player(schedule, null));
   const prepare = (sim: SimLoop) => {
     settings.prepare?.(sim);
     narrator.watch(sim);
   };
   const run = () => runBody(body, narrator, { ...settings, fidelity, seed, prepare, debug: true });
-  if (settings.debug === true) run();
-  else withoutLog(run);
-  return narrator.lines.join("\n");
+  const { failure } = settings.debug === true ? run() : withoutLog(run);
+  const report =
+    deviations.length === 0
+      ? "it fails in the order in which things happen if nobody chooses"
+      : narrator.lines.join("\n");
+  return { report, failure };
 }
 
 /** Debug mode is wanted for the places alone: what it has to say to the program nobody has asked for. */
-function withoutLog(run: () => void): void {
+function withoutLog<T>(run: () => T): T {
   const kept = { ...logger };
   for (const level of LEVELS) logger[level] = () => undefined;
   try {
-    run();
+    return run();
   } finally {
     Object.assign(logger, kept);
   }
@@ -87,7 +96,17 @@ class Narrator implements Chooser {
     this.#told.push({ index: this.#lines.length, ran, instead, since: this.#places.count });
     const time = (this.#sim?.time() ?? 0).toFixed(3);
     const parts = [choice.label(way), this.#where(ran), "instead of", choice.label(0), this.#where(instead)];
-    this.#lines.push(`${time} s  ${parts.filter((part) => part !== "").join(" ")}`);
+    const asked = choice.stream === "order" ? "" : this.#asked();
+    this.#lines.push(`${time} s  ${parts.filter((part) => part !== "").join(" ")}${asked}`);
+  }
+
+  /** Who draws, and where: the choice is made in the middle of its step. */
+  #asked(): string {
+    const task = this.#sim === null ? null : currentTask(this.#sim);
+    const place = placeIn(new Error().stack);
+    const by = task === null ? "" : ` by ${labelOfTask(task)}`;
+    const at = place === null ? "" : ` at ${place}`;
+    return by + at === "" ? "" : `, asked${by}${at}`;
   }
 
   #where(actor: object | null): string {

@@ -107,7 +107,8 @@ export class SimLoop extends SteppedEventLoop {
       taskFactory: defaultTaskFactory,
       defaultExecutor: () => this.executor,
     });
-    this._alwaysRemember();
+    // Who explores runs thousands, and asks for the one that failed: that runs in debug mode.
+    if (options.chooser === undefined) this._alwaysRemember();
     this.#queue = queue;
     this.#selector = selector;
     this.#draws = new Draws(chooser, seed);
@@ -326,7 +327,7 @@ export class SimLoop extends SteppedEventLoop {
 
   /**
    * Tasks that wait for each other in a circle, and will for ever unless somebody outside of it cancels one of them or releases what he does
-   * not hold; whatever else goes on in the loop. A circle that a timeout will break is none. `waitGraph()` is all of it.
+   * not hold; whatever else goes on in the loop. A circle that a `timeout()` will break is none. `waitGraph()` is all of it.
    */
   findDeadlocks(): readonly WaitCircle[] {
     return this.waitGraph().circles;

@@ -132,8 +132,10 @@ test("DeadlockError.graph does not change with what the program does afterwards"
   expect([show(graph), `${graph.circles[0]}`]).toEqual(before);
 });
 
-test("DeadlockError of no graph: it is empty", () => {
-  expect(new DeadlockError("x").graph).toEqual({ nodes: [], edges: [], circles: [] });
+test("DeadlockError: its graph is not printed with it, and is empty where there is none", () => {
+  const error = new DeadlockError("x");
+  expect(error.graph).toEqual({ nodes: [], edges: [], circles: [] });
+  expect(Object.keys(error)).toEqual([]);
 });
 
 test("DeadlockError: a circle of five philosophers names each once; one of a hundred tasks is shown without its middle", () => {

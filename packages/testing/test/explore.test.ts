@@ -445,12 +445,13 @@ describe("explore() reports", () => {
         sim.advance(2);
         if (sim.fault("the disk is full")) throw new Error("no disk");
       }),
-    ).toEqual(["2.000 s  the disk is full instead of no fault"]);
+    ).toEqual(["2.000 s  the disk is full instead of no fault, asked at HERE"]);
     expect(
-      reportOf((sim) => {
+      reportOf(function* (sim) {
+        yield* sleep(1);
         if (sim.choose(["red", "green"]) === "green") throw new Error("green");
       }),
-    ).toEqual(["0.000 s  green instead of red"]);
+    ).toEqual(["1.000 s  green instead of red, asked by Task-1 at HERE"]);
   });
 
   test("say nothing to the log in whose place debug mode would", () => {

@@ -412,13 +412,14 @@ describe("exploration of programs with executors", () => {
       if (beats > 5) throw new Error(`${beats} beats`);
     }
     const { failure } = explore(program, { executor: { duration: 0.5 } });
-    expect(failure?.error).toEqual(new Error("7 beats"));
+    const { message } = failure?.error as Error;
+    expect(message).toMatch(/^\d+ beats$/);
     expect(failure?.schedule.fidelity).toBe("env");
     expect(failure?.schedule.deviations.length).toBeLessThanOrEqual(4);
     expect(failure?.report).toMatch(
       /1\.000 s {2}the timer of Task-2 .*instead of the result of job 1 \(load\)/,
     );
-    expect(() => replay(program, failure?.token ?? "", { executor: { duration: 0.5 } })).toThrow("7 beats");
+    expect(() => replay(program, failure?.token ?? "", { executor: { duration: 0.5 } })).toThrow(message);
   });
 
   test("explore(): a check and an act with a job between them lose an update, at fidelity env", () => {

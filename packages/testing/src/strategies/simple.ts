@@ -54,7 +54,10 @@ class Chance {
   }
 }
 
-/** Each way of each choice is as likely as the others; faults are less likely. */
+/** How often what is under way lands while something is ready: a busy program asks again and again, and it may be late all the same. */
+const LANDINGS = 1 / 8;
+
+/** Each way of each choice is as likely as the others; faults are less likely, and landings while something is ready. */
 export class RandomWalk extends Sampling {
   readonly name = "random";
   readonly #random: () => number;
@@ -69,10 +72,15 @@ export class RandomWalk extends Sampling {
     const order = generator(chance.seed);
     return {
       seed: chance.seed,
-      choose: (choice: Choice) =>
-        choice.stream === "order" ? Math.floor(order() * choice.count) : chance.take(choice),
+      choose: (choice: Choice) => (choice.stream === "order" ? wayOf(choice, order) : chance.take(choice)),
     };
   }
+}
+
+function wayOf(choice: Choice, random: () => number): number {
+  const { kind, count } = choice;
+  if (kind !== "arrival" || choice.subject(0) !== null) return Math.floor(random() * count);
+  return random() < LANDINGS ? 1 + Math.floor(random() * (count - 1)) : 0;
 }
 
 /** So many times the choices of the longest run, and a run goes on in the order of any loop. */
@@ -140,10 +148,13 @@ class PctRun extends Chance implements Chooser {
   #highest(choice: Choice): number {
     let best = 0;
     let highest = Number.NEGATIVE_INFINITY;
+    let ties = 1;
     for (let way = 0; way < choice.count; way++) {
       const priority = this.#priorityOf(whoseTurn(choice, way));
-      if (priority <= highest) continue;
-      best = way;
+      if (priority < highest) continue;
+      // One thing can come in several ways: alone, or in the turn of a timer.
+      ties = priority === highest ? ties + 1 : 1;
+      if (ties === 1 || this.#random() * ties < 1) best = way;
       highest = priority;
     }
     return best;
