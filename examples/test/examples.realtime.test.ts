@@ -21,6 +21,7 @@ test.each([
   ["print-time", "a loop of its own"],
   ["virtual-time", "virtual time"],
   ["by-hand/async-open", "by hand"],
+  ["testing/bank", "many schedules"],
 ])("%s (%s) prints its recorded output in real time", async (name) => {
   expect(await start(name)).toEqual({ stdout: recorded(name), stderr: [] });
 });

@@ -35,7 +35,7 @@ const namesIn = (folder: string) =>
   readdirSync(new URL(`../${folder}`, import.meta.url))
     .filter((file) => file.endsWith(".ts"))
     .map((file) => folder + file.slice(0, -".ts".length));
-const names = ["", "by-hand/"].flatMap(namesIn);
+const names = ["", "by-hand/", "testing/"].flatMap(namesIn);
 // Threads, processes and sockets know no virtual time: executors.realtime.test.ts and streams.realtime.test.ts run these.
 const all = [...names, ...["executors/", "streams/"].flatMap(namesIn)];
 const isTour = (name: string) => name === "tour";

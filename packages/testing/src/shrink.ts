@@ -15,6 +15,10 @@ import { Player } from "./tape.ts";
 /** Runs for each lower fidelity, and for finding one with fewer deviations from nothing. */
 const RUNS = 400;
 
+/** So many deviations are easy to read; how often others are looked for, where there are more. */
+const FEW = 3;
+const OTHERS = 5;
+
 export interface Shrunk {
   readonly schedule: Schedule;
   readonly error: unknown;
@@ -36,7 +40,11 @@ export function shrink(body: Body, record: RunRecord, settings: RunSettings): Sh
     best = smallest(body, lower, settings);
     break;
   }
-  if (best.deviations.length > 1) best = fewer(body, best, settings) ?? best;
+  if (best.deviations.length > 1) best = fewer(body, best, new DelayBounded(2), settings);
+  // One that cannot be made smaller by leaving something out may be a long way round: others may be shorter.
+  for (let i = 1; i <= OTHERS && best.deviations.length > FEW; i++) {
+    best = fewer(body, best, new Portfolio(best.seed + i), settings);
+  }
   const { deviations, fidelity, seed, error } = best;
   return { schedule: { deviations, fidelity, seed }, error };
 }
@@ -113,11 +121,11 @@ function search(body: Body, strategy: Strategy, like: Failing, settings: RunSett
   return null;
 }
 
-/** With so few that all such schedules can be tried. */
-function fewer(body: Body, best: Failing, settings: RunSettings): Failing | null {
-  const strategy = new DelayBounded(Math.min(best.deviations.length - 1, 2));
+/** What another strategy finds, if there is less of it. */
+function fewer(body: Body, best: Failing, strategy: Strategy, settings: RunSettings): Failing {
   const found = search(body, strategy, best, { ...settings, fidelity: best.fidelity });
-  return found === null || weight(found) >= weight(best) ? null : smallest(body, found, settings);
+  const other = found === null ? best : smallest(body, found, settings);
+  return weight(other) < weight(best) ? other : best;
 }
 
 /**
