@@ -412,7 +412,7 @@ describe("exploration of programs with executors", () => {
       if (beats > 5) throw new Error(`${beats} beats`);
     }
     const { failure } = explore(program, { executor: { duration: 0.5 } });
-    const { message } = failure?.error as Error;
+    const message = (failure?.error as Error | undefined)?.message ?? "";
     expect(message).toMatch(/^\d+ beats$/);
     expect(failure?.schedule.fidelity).toBe("env");
     expect(failure?.schedule.deviations.length).toBeLessThanOrEqual(4);
