@@ -3,7 +3,7 @@
 // have a running loop of its own. Entries of one package share their modules as chunks for the same reason.
 //   node scripts/build.mjs                 everything
 //   node scripts/build.mjs --outdir DIR    JavaScript only, to DIR/<name of the package>/dist
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { node, root, tool } from "./process.mjs";
 import { setup } from "./setup.mjs";
@@ -43,6 +43,8 @@ for (const folder of folders) {
     metafile: true,
     logLevel: "warning",
   });
+  for (const file of Object.keys(metafile.outputs))
+    if (file.endsWith(".js")) keepClassNames(resolve(folder, file));
   // What workers run is JavaScript already, and stands beside the bundle as it stands beside its sources.
   for (const file of readdirSync(join(folder, "src"), { recursive: true, encoding: "utf8" })) {
     if (file.endsWith(".mjs")) cpSync(join(folder, "src", file), join(dist, file));
@@ -51,6 +53,18 @@ for (const folder of folders) {
     if (file.endsWith(".js"))
       console.log(`${name}: ${relative(dist, resolve(folder, file))}, ${bytes} bytes`);
   }
+}
+
+/**
+ * esbuild calls a class that names itself in a static member `_Lock`, in `var Lock = class _Lock`, and reports would show that. Inside
+ * of the class its own name is as good. (`keepNames` would do it for every function, and cost something for every closure.)
+ * @param {string} file
+ */
+function keepClassNames(file) {
+  const text = readFileSync(file, "utf8");
+  const names = [...text.matchAll(/^var (\w+) = class _\1\b/gm)].map(([, name = ""]) => name);
+  const named = names.reduce((code, name) => code.replaceAll(new RegExp(`\\b_${name}\\b`, "g"), name), text);
+  if (named !== text) writeFileSync(file, named);
 }
 
 /**

@@ -40,6 +40,15 @@ describe.each(packages.map(({ name, folder }) => ({ name, folder })))("$name, bu
     }
   });
 
+  test("calls its classes by their names", () => {
+    const program = `import(${JSON.stringify(name)}).then((all) => {
+      const functions = Object.values(all).filter((one) => typeof one === "function");
+      console.log(functions.map((one) => one.name).filter((called) => /^_[A-Z]/.test(called)).join());
+    })`;
+    const env = { ...process.env, NODE_OPTIONS: "" };
+    expect(execFileSync(process.execPath, ["-e", program], { cwd: place, env, encoding: "utf8" })).toBe("\n");
+  });
+
   test("is imported by Node", () => {
     const program = `import(${JSON.stringify(name)}).then((all) => console.log(typeof all))`;
     const env = { ...process.env, NODE_OPTIONS: "" };
