@@ -2,6 +2,7 @@
 // circle that findDeadlocks() shows is looked for after every step, and stays until somebody outside of it breaks it: a task that
 // cancels one of its tasks or waits for one with a time limit, or `run()` at its end.
 import type { DeadlockError, Future, Handle, WaitCircle } from "@aioloop/loop";
+import { isfuture } from "@aioloop/loop";
 import type { Task } from "@aioloop/tasks";
 import { SimLoop } from "@aioloop/testing";
 import type { VirtualEventLoop } from "aioloop";
@@ -36,7 +37,6 @@ class Watched extends SimLoop {
   /** What was changed in this step. */
   readonly #changed: Set<unknown> = new Set();
   #isTimeout = false;
-  #deadlines: ReadonlySet<Handle> = new Set();
 
   constructor() {
     super();
@@ -54,17 +54,20 @@ class Watched extends SimLoop {
   protected override afterStep(): void {
     super.afterStep();
     const circles = this.findDeadlocks();
-    const deadlines = new Set([...this._scheduled, ...this.peek().ready].filter(isDeadline));
-    const isLimited = [...deadlines].some((one) => !this.#deadlines.has(one));
+    // A circle that a time limit will break is none: somebody with a limit may have come to wait for one of its tasks. And as long as
+    // a callback of a future is ready, it may be one that tells one of them.
+    const { ready } = this.peek();
+    const isInDoubt = [...this._scheduled, ...ready].some(isDeadline) || ready.some(tellsOfFuture);
     for (const { circle, members } of this.#circles) {
       if (circles.some((one) => isSame(one, circle)) || this.#isBroken(circle, members)) continue;
-      if (isLimited && members.every(isWhereItWas)) continue;
+      // Of circles that have tasks in common not all are shown.
+      const isInOther = circles.some((one) => sharesTask(one, circle));
+      if ((isInDoubt || isInOther) && members.every(isWhereItWas)) continue;
       this.wrong.push(`a circle is gone by itself: ${circle}`);
     }
     this.seen += circles.filter((one) => !this.#circles.some(({ circle }) => isSame(one, circle))).length;
     this.#circles = circles.map((circle) => ({ circle, members: membersOf(circle) }));
     this.#changed.clear();
-    this.#deadlines = deadlines;
   }
 
   /** Its tasks take no step, so it was somebody else who cancelled one of them, or released what it holds; but no timeout. */
@@ -92,6 +95,10 @@ function isDeadline(handle: Handle): boolean {
   return handle._name() === "onTimeout";
 }
 
+function tellsOfFuture(handle: Handle): boolean {
+  return handle._allArgs().some((arg) => isfuture(arg));
+}
+
 function isWhereItWas({ task, waiter }: Member): boolean {
   return task._waiter === waiter && waiter?.done() === false;
 }
@@ -101,6 +108,10 @@ function isSame(one: WaitCircle, other: WaitCircle): boolean {
     one.tasks.length === other.tasks.length &&
     one.tasks.every(({ object }, i) => object === other.tasks[i]?.object)
   );
+}
+
+function sharesTask(one: WaitCircle, other: WaitCircle): boolean {
+  return one.tasks.some(({ object }) => other.tasks.some((node) => node.object === object));
 }
 
 function membersOf({ tasks }: WaitCircle): Member[] {
