@@ -16,6 +16,9 @@ const SIZE = 64 * 1024;
 /** One read ends before the next begins. */
 const SHARED = Buffer.allocUnsafeSlow(SIZE);
 
+/** Of its beginning, as long as what came last: requests are often alike. */
+let view: Uint8Array = SHARED;
+
 /** Where a Socket keeps what `onread` was given. */
 interface Places {
   readonly buffer: symbol;
@@ -59,7 +62,8 @@ export function receive(stream: Duplex, give: (data: Buffer) => void): void {
   socket[places.callback] = (count: number, buffer: Buffer): boolean => {
     if (buffer === SHARED) {
       const data = Buffer.allocUnsafe(count);
-      data.set(new Uint8Array(SHARED.buffer, 0, count));
+      if (view.length !== count) view = new Uint8Array(SHARED.buffer, 0, count);
+      data.set(view);
       isLarge = count === SIZE;
       give(data);
     } else {
