@@ -33,7 +33,7 @@ function programs(
 const GROUP = { group: "streams", absent: absentPythons } as const;
 
 /** Operations are the seconds of a round, and of a round that warms up. */
-const UNDER_LOAD = { ...GROUP, shown: "rate", needs: "wrk", operations: 2, warmUp: 1, rounds: 5 } as const;
+const UNDER_LOAD = { ...GROUP, shown: "rate", needs: "wrk", operations: 2, warmUp: 3, rounds: 5 } as const;
 
 function http(connections: number): Kernel {
   return {
