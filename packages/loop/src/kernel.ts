@@ -17,6 +17,7 @@ export {
 export { inspectable } from "./inspectable.ts";
 export { Instruments } from "./instruments.ts";
 export { describe } from "./reprs.ts";
+export { resolutionAt } from "./selectors/virtual.ts";
 export { noteSince, sinceOf } from "./since.ts";
 export {
   CALL,

@@ -16,6 +16,7 @@
  * had from the first or the second. Twice as long, since otherwise to be late by many timers would take as many deviations.
  */
 import type { Clock, Selector, TimerHandle } from "@aioloop/loop";
+import { resolutionAt } from "@aioloop/loop/kernel";
 import type { Choice, Chooser } from "./choices.ts";
 import { labelOf } from "./labels.ts";
 
@@ -72,7 +73,7 @@ export class SimSelector implements Selector, Clock, Choice {
    */
   constructor(start: number, chooser: Chooser, onIdle: () => boolean, nextTimer: () => TimerHandle) {
     this.#now = start;
-    this.#resolution = grainAt(start);
+    this.#resolution = resolutionAt(start);
     this.#chooser = chooser;
     this.#onIdle = onIdle;
     this.#nextTimer = nextTimer;
@@ -118,7 +119,7 @@ export class SimSelector implements Selector, Clock, Choice {
   /** Time passes without anything happening. */
   passTo(time: number): void {
     this.#now = time;
-    this.#resolution = grainAt(time);
+    this.#resolution = resolutionAt(time);
   }
 
   // ---- what is under way
@@ -251,9 +252,4 @@ function earliest(all: readonly UnderWay[]): UnderWay | null {
   let first: UnderWay | null = null;
   for (const one of all) if (first === null || one.due < first.due) first = one;
   return first;
-}
-
-/** A nanosecond; more where a double cannot tell two such times apart. */
-function grainAt(time: number): number {
-  return Math.max(1e-9, Math.abs(time) * Number.EPSILON);
 }

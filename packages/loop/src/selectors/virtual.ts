@@ -38,6 +38,6 @@ export class VirtualSelector implements Selector, Clock {
 }
 
 /** A nanosecond; from half a year on more, since a time plus its grain must be a later time or nothing is ever due. */
-function resolutionAt(time: number): number {
+export function resolutionAt(time: number): number {
   return Math.max(1e-9, Math.abs(time) * Number.EPSILON);
 }
