@@ -172,11 +172,6 @@ export class Scheduling extends Reporting {
     else this._selector.gather();
   }
 
-  /** @internal What has arrived is not to wait for more. */
-  _wakeNow(): void {
-    if (this._parked && !this._closed) this._selector.wakeup();
-  }
-
   #wake(): void {
     if (this._closed) {
       this._ready.clear();

@@ -3,18 +3,19 @@
  *
  * By itself Node takes 64 KiB for each read, cuts them down to what came, and passes that through a Readable, which together costs more
  * than a turn of the loop. Its option `onread` reads into a given buffer instead; but a server's sockets cannot be given the option,
- * so it is set here, where it is kept. A connection that fills the shared buffer gets buffers of its own, which are given away as they
- * are: large parts are not copied. docs/decisions/0018.
+ * so it is set here, where it is kept. A connection that fills the shared buffer gets buffers of its own (slabs.ts), which are given
+ * away as they are: large parts are not copied. docs/decisions/0018.
  */
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
+import { PART, putBack, takePart } from "./slabs.ts";
 
-/** Bytes of a read at most, as in Node. */
-const SIZE = 64 * 1024;
+/** Up to this many bytes are copied out of any buffer: less would keep too much memory alive. */
+const SMALL = PART / 4;
 
 /** One read ends before the next begins. */
-const SHARED = Buffer.allocUnsafeSlow(SIZE);
+const SHARED = Buffer.allocUnsafeSlow(PART);
 
 /** Of its beginning, as long as what came last: requests are often alike. */
 let view: Uint8Array = SHARED;
@@ -51,6 +52,13 @@ function ownReader(stream: Duplex): Opened | null {
   return typeof socket._handle?.useUserBuffer === "function" ? socket : null;
 }
 
+function copyOfShared(count: number): Buffer {
+  const data = Buffer.allocUnsafe(count);
+  if (view.length !== count) view = new Uint8Array(SHARED.buffer, 0, count);
+  data.set(view);
+  return data;
+}
+
 /** Calls `give` with what comes from now on, and with what has come; what is given is the receiver's to keep. */
 export function receive(stream: Duplex, give: (data: Buffer) => void): void {
   const socket = ownReader(stream);
@@ -61,18 +69,18 @@ export function receive(stream: Duplex, give: (data: Buffer) => void): void {
   let isLarge = false;
   socket[places.callback] = (count: number, buffer: Buffer): boolean => {
     if (buffer === SHARED) {
-      const data = Buffer.allocUnsafe(count);
-      if (view.length !== count) view = new Uint8Array(SHARED.buffer, 0, count);
-      data.set(view);
-      isLarge = count === SIZE;
-      give(data);
-    } else {
-      isLarge = count > SIZE / 4;
-      give(buffer.subarray(0, count));
+      isLarge = count === PART;
+      give(copyOfShared(count));
+    } else if (count === PART) give(buffer);
+    else if (count > SMALL) give(buffer.subarray(0, count));
+    else {
+      isLarge = false;
+      give(Buffer.from(buffer.subarray(0, count)));
+      putBack(buffer);
     }
     return true;
   };
-  socket[places.generator] = () => (isLarge ? Buffer.allocUnsafeSlow(SIZE) : SHARED);
+  socket[places.generator] = () => (isLarge ? takePart() : SHARED);
   socket[places.buffer] = SHARED;
   socket._handle?.useUserBuffer?.(SHARED);
   for (let data = stream.read() as Buffer | null; data !== null; data = stream.read()) give(data);

@@ -26,7 +26,9 @@ export function dataInTurn(
   callback: (data: Buffer) => void,
   data: Buffer,
 ): void {
-  inTurn(loop, context, callback, data);
+  if (loop.isClosed()) return;
+  const handle = handleOf(callback as Callback<[unknown]>, data, loop, context);
   // Node reads on as long as there is as much; who wants no more is to say so now.
-  if (data.length >= LARGE) loop._wakeNow();
+  if (data.length >= LARGE) loop._enqueue(handle);
+  else loop._enqueueArrival(handle);
 }

@@ -67,6 +67,27 @@ test("receive() gives what fills a buffer as it is, in the order in which it cam
   close();
 });
 
+test("receive() gives parts that are kept memory of their own, large and small in turn, for two sockets", async () => {
+  const pairs = [await pair(), await pair()];
+  const given: Buffer[][] = [[], []];
+  const sent: Buffer[][] = [[], []];
+  pairs.forEach(({ receiver }, i) => receive(receiver, (data) => void given[i]?.push(data)));
+  for (let round = 0; round < 12; round++) {
+    const lengths = round % 3 === 2 ? [5, 300_000] : [300_000, 5];
+    pairs.forEach(({ sender }, i) => {
+      const part = Buffer.alloc(lengths[i] as number, 1 + round * 2 + i);
+      sent[i]?.push(part);
+      sender.write(part);
+    });
+    for (const i of [0, 1]) await bytes(given[i] as Buffer[], Buffer.concat(sent[i] as Buffer[]).length);
+  }
+  for (const i of [0, 1]) {
+    const all = Buffer.concat(given[i] as Buffer[]);
+    expect(all.equals(Buffer.concat(sent[i] as Buffer[]))).toBe(true);
+  }
+  for (const { close } of pairs) close();
+});
+
 test("receive() gives what had come before it was called", async () => {
   const { sender, receiver, close } = await pair();
   sender.write("early");

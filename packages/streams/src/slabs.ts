@@ -1,0 +1,50 @@
+/**
+ * Memory for large parts of a stream: buffers of one size, four cut from one block.
+ *
+ * What is given away comes back by the garbage collector alone, in the background, and malloc's lock is then held there while the
+ * next part is wanted here: fewer and larger blocks meet less often. The cost: who keeps a part keeps its block. docs/decisions/0021.
+ */
+
+/** Bytes of a buffer: of a read at most, as in Node. */
+export const PART: number = 64 * 1024;
+
+const BLOCK = 4 * PART;
+
+/** Bytes that lie above what a server turns over between two collections, and are never touched. */
+const FREED_ONCE = 16 * 1024 * 1024;
+
+let block: Buffer = Buffer.alloc(0);
+let cut = 0;
+/** Was taken, and came back unused. */
+let spare: Buffer | null = null;
+
+/** A buffer of PART bytes, the caller's alone. */
+export function takePart(): Buffer {
+  if (spare !== null) {
+    const part = spare;
+    spare = null;
+    return part;
+  }
+  if (cut === block.length) {
+    if (cut === 0) keepFreedMemory();
+    block = Buffer.allocUnsafeSlow(BLOCK);
+    cut = 0;
+  }
+  const part = block.subarray(cut, cut + PART);
+  cut += PART;
+  return part;
+}
+
+/** Gives back a buffer that nobody else has seen. */
+export function putBack(part: Buffer): void {
+  spare = part;
+}
+
+/**
+ * glibc hands memory that is freed back to the system, which has to map it page by page for the next part, until a process has
+ * freed a large block once: from then on it keeps as much as two of those. Any program that has read a large file has done so;
+ * here it is done on purpose. With another malloc nothing comes of it.
+ */
+function keepFreedMemory(): void {
+  Buffer.allocUnsafeSlow(FREED_ONCE);
+}
