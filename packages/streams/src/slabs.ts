@@ -3,7 +3,10 @@
  *
  * What is given away comes back by the garbage collector alone, in the background, and malloc's lock is then held there while the
  * next part is wanted here: fewer and larger blocks meet less often. The cost: who keeps a part keeps its block. docs/decisions/0021.
+ *
+ * Invariant: a block stays in this thread. Others read into it, and the system writes to where it lay.
  */
+import { markAsUntransferable } from "node:worker_threads";
 
 /** Bytes of a buffer: of a read at most, as in Node. */
 export const PART: number = 64 * 1024;
@@ -28,6 +31,7 @@ export function takePart(): Buffer {
   if (cut === block.length) {
     if (cut === 0) keepFreedMemory();
     block = Buffer.allocUnsafeSlow(BLOCK);
+    markAsUntransferable(block.buffer);
     cut = 0;
   }
   const part = block.subarray(cut, cut + PART);

@@ -2,8 +2,8 @@
  * StreamReader: bytes that come when they come, read as a coroutine wants them. CPython: `streams.StreamReader`.
  *
  * A protocol feeds it; it pauses its transport while it holds more than twice its limit, and lets it go on at the limit.
- * Differences: bytes are kept as they came (byte-queue.ts) and given as views where they can be; what is read may share memory with
- * nothing but other bytes of the stream, and is the reader's to keep.
+ * Differences: bytes are kept as they came (byte-queue.ts) and given as views where they can be. What is read is the reader's to keep and to
+ * change; the ArrayBuffer around it may be larger, and cannot be transferred to another thread: `new Uint8Array(data)` is a copy that can.
  */
 import type { Readable } from "node:stream";
 import type { BaseEventLoop, Coroutine, Future } from "@aioloop/loop";

@@ -20,6 +20,19 @@ test("a block is four parts long, so that one that is kept keeps no more", () =>
   expect(new Set(parts.map((part) => part.buffer)).size).toBeLessThanOrEqual(4);
 });
 
+test("a block cannot be moved to another thread together with one of its parts: others would lose theirs", () => {
+  const parts = Array.from({ length: 8 }, () => takePart());
+  for (const { buffer } of parts) {
+    // Older Nodes copy instead, newer ones refuse.
+    try {
+      structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    } catch (error) {
+      expect(error).toHaveProperty("name", "DataCloneError");
+    }
+  }
+  for (const part of parts) expect(part.length).toBe(PART);
+});
+
 test("a part that is put back is the next one", () => {
   const unused = takePart();
   const place = placeOf(unused);
