@@ -71,14 +71,14 @@ test("receive() gives parts that are kept memory of their own, large and small i
   const pairs = [await pair(), await pair()];
   const given: Buffer[][] = [[], []];
   const sent: Buffer[][] = [[], []];
-  pairs.forEach(({ receiver }, i) => receive(receiver, (data) => void given[i]?.push(data)));
+  for (const [i, { receiver }] of pairs.entries()) receive(receiver, (data) => void given[i]?.push(data));
   for (let round = 0; round < 12; round++) {
     const lengths = round % 3 === 2 ? [5, 300_000] : [300_000, 5];
-    pairs.forEach(({ sender }, i) => {
+    for (const [i, { sender }] of pairs.entries()) {
       const part = Buffer.alloc(lengths[i] as number, 1 + round * 2 + i);
       sent[i]?.push(part);
       sender.write(part);
-    });
+    }
     for (const i of [0, 1]) await bytes(given[i] as Buffer[], Buffer.concat(sent[i] as Buffer[]).length);
   }
   for (const i of [0, 1]) {

@@ -7,7 +7,7 @@ const placeOf = (part: Buffer) => ({ block: part.buffer, from: part.byteOffset }
 
 test("takePart() gives 64 KiB that no other part shares", () => {
   const parts = Array.from({ length: 11 }, () => takePart());
-  parts.forEach((part, i) => part.fill(i));
+  for (const [i, part] of parts.entries()) part.fill(i);
   for (const [i, part] of parts.entries()) {
     expect(part.length).toBe(PART);
     expect(part.every((byte) => byte === i)).toBe(true);
@@ -50,8 +50,8 @@ test("whatever is taken and put back, no two have the same part", () => {
         if (last === undefined) held.push(takePart());
         else putBack(last);
       }
-      held.forEach((part, i) => part.writeUInt32LE(i));
-      held.forEach((part, i) => expect(part.readUInt32LE()).toBe(i));
+      for (const [i, part] of held.entries()) part.writeUInt32LE(i);
+      for (const [i, part] of held.entries()) expect(part.readUInt32LE()).toBe(i);
     }),
   );
 });
