@@ -13,7 +13,7 @@ export const PART: number = 64 * 1024;
 
 const BLOCK = 4 * PART;
 
-/** Bytes that lie above what a server turns over between two collections, and are never touched. */
+/** Bytes, never touched. From then on malloc keeps twice as many: what is given away between two collections. */
 const FREED_ONCE = 16 * 1024 * 1024;
 
 let block: Buffer = Buffer.alloc(0);
