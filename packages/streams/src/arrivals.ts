@@ -11,7 +11,7 @@ import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { PART, putBack, takePart } from "./slabs.ts";
 
-/** Up to this many bytes are copied out of any buffer: less would keep too much memory alive. */
+/** Up to this many bytes are copied, also out of a large buffer: a view of so few would keep too much memory alive. */
 const SMALL = PART / 4;
 
 /** One read ends before the next begins. */

@@ -26,9 +26,7 @@ export function dataInTurn(
   callback: (data: Buffer) => void,
   data: Buffer,
 ): void {
-  if (loop.isClosed()) return;
-  const handle = handleOf(callback as Callback<[unknown]>, data, loop, context);
+  if (data.length < LARGE) inTurn(loop, context, callback, data);
   // Node reads on as long as there is as much; who wants no more is to say so now.
-  if (data.length >= LARGE) loop._enqueue(handle);
-  else loop._enqueueArrival(handle);
+  else if (!loop.isClosed()) loop._enqueue(handleOf(callback as Callback<[unknown]>, data, loop, context));
 }
