@@ -61,7 +61,7 @@ function submitOne(pool: Executor, i: number, random: () => number): Future<unkn
       if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
       return n;
     }, i);
-    setTimeout(() => future.cancel(), random() * 20);
+    cancelLater(future, random() * 20);
     return future;
   }
   if (choice < 0.135) {
@@ -74,7 +74,7 @@ function submitOne(pool: Executor, i: number, random: () => number): Future<unkn
       },
       i,
     );
-    setTimeout(() => future.cancel(), random() * 20);
+    cancelLater(future, random() * 20);
     return future;
   }
   const future =
@@ -90,6 +90,20 @@ function submitOne(pool: Executor, i: number, random: () => number): Future<unkn
             }, i);
   if (random() < 0.2) queueMicrotask(() => future.cancel());
   return future;
+}
+
+/** The timers of the test itself: a call may end before its own, and what is left behind is to be the pool's. */
+const cancels: Promise<void>[] = [];
+
+function cancelLater(future: Future<unknown>, milliseconds: number): void {
+  cancels.push(
+    new Promise((resolve) => {
+      setTimeout(() => {
+        future.cancel();
+        resolve();
+      }, milliseconds);
+    }),
+  );
 }
 
 test.each([
@@ -141,6 +155,7 @@ test.each([
     }
     pool.shutdown({ wait: false });
     await pool.join();
+    await Promise.all(cancels.splice(0));
     const after = process.getActiveResourcesInfo();
     expect(ended.every((times) => times === 1)).toBe(true);
     expect(ends.returned + ends.failed + ends.cancelled + ends.broken).toBe(CALLS);
