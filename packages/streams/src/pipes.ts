@@ -158,7 +158,7 @@ export class WritePipeTransport extends WritableFlow<Writable, BaseProtocol> imp
   }
 
   #onClose(): void {
-    const isCut = !this.isEnding && this.writable.writableLength > 0;
+    const isCut = !this.isEnding && this.getWriteBufferSize() > 0;
     this.#lose(isCut ? brokenPipe("the reader has closed the pipe") : null);
   }
 

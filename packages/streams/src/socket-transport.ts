@@ -174,7 +174,7 @@ export class SocketTransport
   close(): void {
     if (this.isEnding) return;
     const socket = this.writable;
-    if (!this.#isTls && socket.writableLength === 0) {
+    if (!this.#isTls && this.getWriteBufferSize() === 0) {
       this.#forceClose(null);
       return;
     }

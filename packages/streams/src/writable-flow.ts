@@ -11,6 +11,8 @@
 import type { Writable } from "node:stream";
 import type { BaseEventLoop, Context } from "@aioloop/loop";
 import { copyContext, RuntimeError } from "@aioloop/loop";
+import type { Sender, WriteHandle } from "./departures.ts";
+import { isIdle, sendAtOnce, writeHandleOf } from "./departures.ts";
 import { brokenPipe, isConnectionLost } from "./exceptions.ts";
 import type { AnyProtocol, WriteTransport } from "./transports.ts";
 import { checkBytes, FlowControl } from "./transports.ts";
@@ -20,7 +22,7 @@ const NOTHING = Buffer.alloc(0);
 
 export abstract class WritableFlow<W extends Writable, P extends AnyProtocol>
   extends FlowControl
-  implements WriteTransport
+  implements WriteTransport, Sender
 {
   protected readonly writable: W;
   protected protocol: P;
@@ -31,6 +33,10 @@ export abstract class WritableFlow<W extends Writable, P extends AnyProtocol>
   protected isLost = false;
   /** What connectionLost() is to be called with. */
   protected failure: unknown = null;
+  /** Null where all goes through the Writable. */
+  readonly #handle: WriteHandle | null;
+  /** Bytes of a write past the Writable that the system has not taken whole. */
+  #underWay = 0;
   #hasWrittenEof = false;
   #isMarked = false;
 
@@ -38,6 +44,7 @@ export abstract class WritableFlow<W extends Writable, P extends AnyProtocol>
     super(loop);
     this.writable = writable;
     this.protocol = protocol;
+    this.#handle = writeHandleOf(writable);
   }
 
   /** In a turn of the loop, in the context in which the transport was made. */
@@ -46,32 +53,46 @@ export abstract class WritableFlow<W extends Writable, P extends AnyProtocol>
   }
 
   getWriteBufferSize(): number {
-    return this.writable.writableLength;
+    if (this.isLost) return 0;
+    return this.writable.writableLength + this.#underWay;
   }
 
   write(data: Uint8Array): void {
-    checkBytes("write(data)", data);
-    if (this.#hasWrittenEof) throw new RuntimeError("write(): cannot write after writeEof()");
-    if (data.length === 0) return;
-    if (this.isEnding) {
-      this.warnOfLost("write()");
-      return;
-    }
-    this.writable.write(data);
-    if (this.writable.writableLength > 0) this.#watchBuffer();
+    if (!this.#accepts(data)) return;
+    if (this.#handle !== null && this.#underWay === 0 && isIdle(this.writable)) {
+      if (sendAtOnce(this.#handle, data, this)) this.#underWay = data.length;
+    } else this.writable.write(data);
+    this.#watch();
   }
 
   writelines(list: Iterable<Uint8Array>): void {
     this.writable.cork();
     try {
-      for (const data of list) this.write(data);
+      for (const data of list) if (this.#accepts(data)) this.writable.write(data);
     } finally {
       this.writable.uncork();
+      this.#watch();
     }
   }
 
-  /** Not all could be sent at once. */
-  #watchBuffer(): void {
+  /** Whether it is to be sent. */
+  #accepts(data: Uint8Array): boolean {
+    checkBytes("write(data)", data);
+    if (this.#hasWrittenEof) throw new RuntimeError("write(): cannot write after writeEof()");
+    if (data.length === 0) return false;
+    if (this.isEnding) this.warnOfLost("write()");
+    return !this.isEnding;
+  }
+
+  /** @internal */
+  _onSent(error: Error | null): void {
+    if (error === null) this.#underWay = 0;
+    else this.writable.destroy(error);
+  }
+
+  /** Pauses the protocol if too much could not be sent at once, and waits until that is. */
+  #watch(): void {
+    if (this.getWriteBufferSize() === 0 || this.#hasWrittenEof || this.isEnding) return;
     this.maybePauseProtocol();
     if (this.#isMarked) return;
     this.#isMarked = true;
@@ -87,7 +108,7 @@ export abstract class WritableFlow<W extends Writable, P extends AnyProtocol>
     }
     if (this.isLost) return;
     this.resumeSoon();
-    if (this.writable.writableLength > 0 && !this.#hasWrittenEof && !this.isEnding) this.#watchBuffer();
+    this.#watch();
   }
 
   protected resumeSoon(): void {

@@ -457,6 +457,23 @@ describe("flow control", () => {
     });
   });
 
+  test("writelines() after writeEof() throws, after close() it is dropped, and what was buffered is sent all the same", async () => {
+    for (const end of ["writeEof", "close"] as const) {
+      await onSockets(function* (site) {
+        const [transport, protocol, peer] = yield* site.withRaw(new Recorder(site.loop));
+        fill(transport);
+        const written = (transport.getExtraInfo("socket") as Socket).bytesWritten;
+        transport[end]();
+        const call = () => transport.writelines([Buffer.from("late")]);
+        if (end === "close") call();
+        else expect(call).toThrow("writeEof");
+        expect(yield* readAll(peer)).toHaveLength(written);
+        peer.end();
+        expect(yield* protocol.lost()).toBe(null);
+      });
+    }
+  });
+
   test("drain() after writeEof() ends when what was buffered is sent [S240]", async () => {
     await onSockets(function* (site) {
       const arrival = site.loop.createFuture<Socket>();
