@@ -6,11 +6,12 @@ import { expect, test } from "vitest";
 const TIMES = process.env.AIOLOOP_SOAK === "1" ? 10 : 1;
 const TIMERS = 10_000 * TIMES;
 const SECONDS = 2 * TIMES;
+/** Seconds before the first is due: while they are made none can fire. */
+const LEAD = 0.2 * TIMES;
 
-/** In seconds: what 99 of 100 are not later than. */
-function mostly(late: number[]): number {
-  late.sort((a, b) => a - b);
-  return late[Math.floor(late.length * 0.99)] ?? Number.POSITIVE_INFINITY;
+/** What this share of them is not later than. */
+function mostly(late: Float64Array, share: number): number {
+  return late.toSorted()[Math.floor(late.length * share)] ?? Number.POSITIVE_INFINITY;
 }
 
 test("10,000 timers at random times never fire early, and 99 of 100 within 3 ms of what the host's own timers keep", async () => {
@@ -19,23 +20,30 @@ test("10,000 timers at random times never fire early, and 99 of 100 within 3 ms 
     seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
     return seed / 2_147_483_648;
   };
-  const late: number[] = [];
-  // A machine that pauses is late with these too, at the same time.
-  const hosts: number[] = [];
+  /** Seconds. */
+  const late = new Float64Array(TIMERS);
+  // Each is due with one of ours: a machine that pauses is late with both.
+  const hosts = new Float64Array(TIMERS);
+  let fired = 0;
   await run(
     (function* () {
       const loop = getRunningLoop();
+      const now = () => performance.now() / 1000;
       for (let i = 0; i < TIMERS; i++) {
-        const delay = random() * SECONDS;
-        const due = performance.now() / 1000 + delay;
-        loop.callLater(delay, () => late.push(performance.now() / 1000 - due));
-        if (i % 10 === 0) setTimeout(() => hosts.push(performance.now() / 1000 - due), delay * 1000);
+        const delay = LEAD + random() * SECONDS;
+        const due = now() + delay;
+        loop.callLater(delay, () => {
+          late[i] = now() - due;
+          fired += 1;
+        });
+        setTimeout(() => void (hosts[i] = now() - due), delay * 1000);
       }
-      yield* sleep(SECONDS + 0.1);
+      yield* sleep(LEAD + SECONDS + 0.1);
     })(),
   );
-  expect(late).toHaveLength(TIMERS);
+  expect(fired).toBe(TIMERS);
   // `due` is read before callLater reads the clock, so a timer that is on time is late here by that little.
   expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
-  expect(mostly(late)).toBeLessThan(mostly(hosts) + 0.003);
+  // One that is due just before a pause may miss it while ours, which are told by one of the host's, does not: so not the 99th of both.
+  expect(mostly(late, 0.99)).toBeLessThan(mostly(hosts, 0.995) + 0.003);
 });
