@@ -1,8 +1,8 @@
 // No false alarm: random programs, as the conformance tests draw them, deadlock in a SimLoop exactly where they do in the virtual loop. A
 // circle that findDeadlocks() shows is looked for after every step, and stays until somebody outside of it breaks it: a task that
 // cancels one of its tasks or waits for one with a time limit, or `run()` at its end.
-import type { DeadlockError, Future, Handle, WaitCircle } from "@aioloop/loop";
-import { isfuture } from "@aioloop/loop";
+import type { DeadlockError, Future, Handle, WaitCircle, WaitGraph } from "@aioloop/loop";
+import type { Waitable } from "@aioloop/loop/kernel";
 import type { Task } from "@aioloop/tasks";
 import { SimLoop } from "@aioloop/testing";
 import type { VirtualEventLoop } from "aioloop";
@@ -54,13 +54,11 @@ class Watched extends SimLoop {
   protected override afterStep(): void {
     super.afterStep();
     const circles = this.findDeadlocks();
-    // A circle that a time limit will break is none: somebody with a limit may have come to wait for one of its tasks. And as long as
-    // a callback of a future is ready, it may be one that tells one of them.
-    const { ready } = this.peek();
-    const isInDoubt = [...this._scheduled, ...ready].some(isDeadline) || ready.some(tellsOfFuture);
     for (const { circle, members } of this.#circles) {
       if (circles.some((one) => isSame(one, circle)) || this.#isBroken(circle, members)) continue;
-      // Of circles that have tasks in common not all are shown.
+      // A circle that a time limit will break is none: somebody with a limit may have come to wait for one of its tasks. Nor is one of which
+      // somebody will be told that a future is done. And of circles that have tasks in common not all are shown.
+      const isInDoubt = isTold(connectedTo(circle, this.waitGraph()), this.#told());
       const isInOther = circles.some((one) => sharesTask(one, circle));
       if ((isInDoubt || isInOther) && members.every(isWhereItWas)) continue;
       this.wrong.push(`a circle is gone by itself: ${circle}`);
@@ -68,6 +66,13 @@ class Watched extends SimLoop {
     this.seen += circles.filter((one) => !this.#circles.some(({ circle }) => isSame(one, circle))).length;
     this.#circles = circles.map((circle) => ({ circle, members: membersOf(circle) }));
     this.#changed.clear();
+  }
+
+  /** The arguments of time limits and of what is ready. */
+  #told(): Set<unknown> {
+    const { ready } = this.peek();
+    const handles = [...[...this._scheduled].filter(isDeadline), ...ready];
+    return new Set(handles.flatMap((handle) => handle._allArgs()));
   }
 
   /** Its tasks take no step, so it was somebody else who cancelled one of them, or released what it holds; but no timeout. */
@@ -95,8 +100,32 @@ function isDeadline(handle: Handle): boolean {
   return handle._name() === "onTimeout";
 }
 
-function tellsOfFuture(handle: Handle): boolean {
-  return handle._allArgs().some((arg) => isfuture(arg));
+/** The objects that a circle's tasks wait for or are waited for by, directly or through others; a group waits for its tasks. */
+function connectedTo(circle: WaitCircle, { nodes, edges }: WaitGraph): Set<unknown> {
+  const next = new Map<unknown, unknown[]>(nodes.map(({ object }) => [object, []]));
+  const connect = (one: unknown, other: unknown) => {
+    next.get(one)?.push(other);
+    next.get(other)?.push(one);
+  };
+  for (const { from, to } of edges) connect(from.object, to.object);
+  for (const { kind, object } of nodes) {
+    if (kind === "task") for (const parent of (object as Task<unknown>)._awaiters()) connect(object, parent);
+  }
+  const connected = new Set(circle.tasks.map(({ object }) => object));
+  for (const one of connected) for (const other of next.get(one) ?? []) connected.add(other); // the loop comes to it
+  return connected;
+}
+
+/** Whether a callback with one of these arguments is about one of the objects, or about what one of them needs. */
+function isTold(objects: ReadonlySet<unknown>, args: ReadonlySet<unknown>): boolean {
+  for (const object of objects) {
+    if (args.has(object)) return true;
+    const { _subject: subject } = object as Partial<Future<unknown>>;
+    for (const one of [object, subject] as Partial<Waitable>[]) {
+      if (one?._heldBy?.()?.by.some(({ future }) => args.has(future))) return true;
+    }
+  }
+  return false;
 }
 
 function isWhereItWas({ task, waiter }: Member): boolean {
