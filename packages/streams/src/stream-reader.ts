@@ -138,6 +138,12 @@ export class StreamReader implements CoroutineIterable<Buffer> {
     if (!waiter.done()) waiter.setResult();
   }
 
+  #take(count: number): Buffer {
+    const data = this.#bytes.take(count);
+    this.#maybeResume();
+    return data;
+  }
+
   #maybeResume(): void {
     if (!this.#isPaused || this.#bytes.length > this.#limit) return;
     this.#isPaused = false;
@@ -168,9 +174,7 @@ export class StreamReader implements CoroutineIterable<Buffer> {
       }
     }
     while (this.#bytes.length === 0 && !this.#isAtEof) yield* this.#more("read");
-    const data = this.#bytes.take(Math.min(n, this.#bytes.length));
-    this.#maybeResume();
-    return data;
+    return this.#take(Math.min(n, this.#bytes.length));
   }
 
   /**
@@ -197,52 +201,41 @@ export class StreamReader implements CoroutineIterable<Buffer> {
    * then. CPython: `StreamReader.readuntil`.
    */
   *readuntil(separator: Uint8Array | string | readonly (Uint8Array | string)[] = NEWLINE): Coroutine<Buffer> {
-    const only = Array.isArray(separator) ? null : separatorOf(separator);
-    const separators = only === null ? separatorsOf(separator as readonly unknown[]) : NONE;
-    let longest = only === null ? 0 : only.length;
-    for (const one of separators) if (one.length > longest) longest = one.length;
+    const wanted = separatorsOf(separator);
     this.#check();
-    let searched = 0;
-    for (;;) {
-      let start = -1;
-      let end = Number.POSITIVE_INFINITY;
-      if (this.#bytes.length > 0) {
-        if (only !== null) {
-          start = this.#bytes.indexOf(only, searched);
-          end = start + only.length;
-        }
-        for (const one of separators) {
-          const found = this.#bytes.indexOf(one, searched);
-          if (found < 0 || found + one.length >= end) continue;
-          start = found;
-          end = found + one.length;
-        }
-      }
-      if (start >= 0) {
-        if (start > this.#limit) {
-          throw new LimitOverrunError(
-            "the separator is found, but what stands before it is longer than the limit",
-            start,
-          );
-        }
-        const data = this.#bytes.take(end);
-        this.#maybeResume();
-        return data;
-      }
-      // The end may be the beginning of a separator.
-      searched = Math.max(0, this.#bytes.length + 1 - longest);
-      if (searched > this.#limit) {
-        throw new LimitOverrunError(
-          "the separator is not found, and what has come is longer than the limit",
-          searched,
-        );
-      }
-      if (this.#isAtEof) {
-        const partial = this.#bytes.take(this.#bytes.length);
-        throw new IncompleteReadError(partial, null);
-      }
+    for (let searched = 0; ; ) {
+      const end = this.#endOf(wanted, searched);
+      if (end > 0) return this.#take(end);
+      searched = this.#searchedFor(wanted);
+      if (this.#isAtEof) throw new IncompleteReadError(this.#bytes.take(this.#bytes.length), null);
       yield* this.#more("readuntil");
     }
+  }
+
+  /** How many bytes there are up to the end of the separator that ends first; 0 where none has come. None begins before `from`. */
+  #endOf(wanted: readonly Buffer[], from: number): number {
+    if (this.#bytes.length === 0) return 0;
+    let start = -1;
+    let end = Number.POSITIVE_INFINITY;
+    for (const one of wanted) {
+      const found = this.#bytes.indexOf(one, from);
+      if (found < 0 || found + one.length >= end) continue;
+      start = found;
+      end = found + one.length;
+    }
+    if (start < 0) return 0;
+    if (start <= this.#limit) return end;
+    const message = "the separator is found, but what stands before it is longer than the limit";
+    throw new LimitOverrunError(message, start);
+  }
+
+  /** Where a separator may begin that is not there yet: the end may be the beginning of one. */
+  #searchedFor(wanted: readonly Buffer[]): number {
+    const { length: longest } = wanted[wanted.length - 1] as Buffer;
+    const searched = Math.max(0, this.#bytes.length + 1 - longest);
+    if (searched <= this.#limit) return searched;
+    const message = "the separator is not found, and what has come is longer than the limit";
+    throw new LimitOverrunError(message, searched);
   }
 
   /**
@@ -257,9 +250,7 @@ export class StreamReader implements CoroutineIterable<Buffer> {
       if (this.#isAtEof) throw new IncompleteReadError(this.#bytes.take(this.#bytes.length), n);
       yield* this.#more("readexactly");
     }
-    const data = this.#bytes.take(n);
-    this.#maybeResume();
-    return data;
+    return this.#take(n);
   }
 
   /** Lines, for `asyncFor(reader, …)`. CPython: `StreamReader.__aiter__`. */
@@ -325,9 +316,9 @@ function iterate(read: () => Coroutine<Buffer>): CoroutineIterator<Buffer> {
 /** Separators that were given before, as bytes: most programs have one or two. */
 const known: Map<string, Buffer> = new Map();
 
-const NONE: readonly Buffer[] = [];
-
-function separatorsOf(given: readonly unknown[]): readonly Buffer[] {
+/** The shortest first. */
+function separatorsOf(given: unknown): readonly Buffer[] {
+  if (!Array.isArray(given)) return [separatorOf(given)];
   if (given.length === 0) throw new RangeError("readuntil(separators): at least one separator is required");
   // Of two that end at the same byte the shorter one counts.
   return given.map(separatorOf).sort((a, b) => a.length - b.length);
