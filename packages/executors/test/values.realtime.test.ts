@@ -196,6 +196,20 @@ describe.each(pools)("%s", (_name, pool) => {
     }
   });
 
+  test.each([
+    ["bytes in memory of many more", new Uint8Array(new ArrayBuffer(100_000), 10, 5).fill(3)],
+    ["an array of 5,000", Array.from({ length: 5000 }, (_, i) => i)],
+  ])("%s: on an error, and thrown, it comes back", (_what, value) => {
+    const onError = (data: unknown) => {
+      throw Object.assign(new Error("with data"), { data });
+    };
+    expect(pool.submit(onError, value).exception()).toMatchObject({ message: "with data", data: value });
+    const byItself = (data: unknown) => {
+      throw data;
+    };
+    expect(pool.submit(byItself, value).exception()).toEqual(value);
+  });
+
   test("a registered class comes back as itself, without its constructor being called", () => {
     registerAll();
     const error = pool.submit(runOut, 2).exception();

@@ -26,13 +26,13 @@ export function pack(thrown) {
 /** @param {unknown} thrown @param {number} depth @returns {Packed} */
 function packed(thrown, depth) {
   if (!(thrown instanceof Error)) {
-    return isPlainData(thrown) ? { thrown } : { shown: show(thrown) };
+    return isData(thrown) ? { thrown } : { shown: show(thrown) };
   }
   /** @type {Record<string, unknown>} */
   const properties = {};
   for (const key of Object.keys(thrown)) {
     const value = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (thrown))[key];
-    if (!RESERVED.has(key) && isPlainData(value)) properties[key] = value;
+    if (!RESERVED.has(key) && isData(value)) properties[key] = value;
   }
   /** @type {PackedError} */
   const error = {
@@ -48,6 +48,11 @@ function packed(thrown, depth) {
     }
   }
   return error;
+}
+
+/** However much: what is too large for a ring finds another way. @param {unknown} value */
+function isData(value) {
+  return isPlainData(value, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
 }
 
 const RESERVED = new Set(["message", "stack", "cause", "errors"]);

@@ -53,7 +53,7 @@ export declare class Slate {
 }
 export declare function knock(bell: Int32Array): void;
 export declare function ring(bell: Int32Array, port: { postMessage(message: unknown): void }): void;
-export declare function isPlainData(value: unknown): boolean;
+export declare function isPlainData(value: unknown, values?: number, bytes?: number): boolean;
 export declare function toBytes(value: unknown): Uint8Array;
 export declare function fromBytes(bytes: Uint8Array): unknown;
 export declare class Spin {

@@ -208,25 +208,26 @@ export class Slate {
   }
 }
 
-/** How deep, and how many values, `isPlainData` looks. */
+/** How deep `isPlainData` looks. */
 const DEEPEST = 8;
-const MOST = 1000;
+
+/** What is more than this is not looked at for a ring: values; bytes of the memory behind a typed array. */
+const RING_VALUES = 1000;
 
 /**
- * Whether a value is made of primitives, arrays, plain objects and typed arrays only, few enough to look at: then its
- * structured clone can be written as bytes here. Ports, shared memory, keys, blobs need a real port to go through.
- * @param {unknown} value
+ * Whether a value is made of primitives, arrays, plain objects and typed arrays only: then its structured clone can be written as bytes
+ * here. Ports, shared memory, keys, blobs need a real port to go through.
+ * @param {unknown} value @param {number} [values] at most so many @param {number} [bytes] fewer than so many behind each typed array
  */
-export function isPlainData(value) {
-  let left = MOST;
+export function isPlainData(value, values = RING_VALUES, bytes = LARGEST) {
+  let left = values;
   /** @param {unknown} item @param {number} depth @returns {boolean} */
   const look = (item, depth) => {
     if (--left < 0 || depth > DEEPEST) return false;
     if (typeof item !== "object") return typeof item !== "function" && typeof item !== "symbol";
     if (item === null) return true;
     if (Array.isArray(item)) return item.every((one) => look(one, depth + 1));
-    if (ArrayBuffer.isView(item))
-      return item.buffer instanceof ArrayBuffer && item.buffer.byteLength < LARGEST;
+    if (ArrayBuffer.isView(item)) return item.buffer instanceof ArrayBuffer && item.buffer.byteLength < bytes;
     const prototype = Object.getPrototypeOf(item);
     if (prototype !== Object.prototype && prototype !== null) return false;
     return Object.values(item).every((one) => look(one, depth + 1));
