@@ -1,5 +1,7 @@
 /** Processes: how many, how they are replaced, how they die. CPython: `ProcessPoolExecutorTest` and, of 3.14, the tests of killing workers. */
+import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { BrokenProcessPool, ProcessPoolExecutor } from "@aioloop/executors";
 import { RuntimeError } from "@aioloop/loop";
 import { describe, expect, test } from "vitest";
@@ -238,3 +240,16 @@ test("ProcessPoolExecutor.terminateWorkers() asks: a process may clean up first 
     await pool.join();
     expect(gate.log).toEqual(["cleaned up"]);
   }));
+
+test("a child whose parent is killed before it is ready ends without a word", async () => {
+  const file = fileURLToPath(new URL("../src/workers/child.mjs", import.meta.url));
+  const parent = `
+    const options = { serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"] };
+    const child = require("node:child_process").fork(${JSON.stringify(file)}, options);
+    child.send({ initializer: null, name: "left alone" }, () => process.kill(process.pid, "SIGKILL"));
+  `;
+  const { stderr } = spawn(process.execPath, ["-e", parent], { stdio: ["ignore", "ignore", "pipe"] });
+  let words = "";
+  for await (const data of stderr) words += data; // until the child, which has it too, has ended
+  expect(words).toBe("");
+});

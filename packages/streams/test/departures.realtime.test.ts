@@ -212,10 +212,12 @@ test("what a child did not read when it ended is a broken pipe, be it all under 
     }
   }
   await onLoop(function* (loop) {
-    const child = spawn(process.execPath, ["-e", ""], { stdio: ["pipe", "ignore", "inherit"] });
+    const idle = ["-e", "setInterval(() => {}, 1000)"];
+    const child = spawn(process.execPath, idle, { stdio: ["pipe", "ignore", "inherit"] });
     const [transport, protocol] = yield* loop.connectWritePipe(() => new Lost(), child.stdin);
     transport.write(pattern(LARGE, 1));
     expect(transport.getWriteBufferSize()).toBe(LARGE);
+    child.kill();
     yield* until(() => protocol.error !== undefined);
     expect(protocol.error).toMatchObject({ code: "EPIPE" });
   });

@@ -65,7 +65,9 @@ function bytesOf(value) {
   }
 }
 
-/** @param {object} message */
+/** If it cannot be sent the parent has gone, or counts this process as dead once it has. @param {object} message */
 function send(message) {
-  process.send?.(message);
+  process.send?.(message, (/** @type {Error | null} */ error) => {
+    if (error !== null) process.exit();
+  });
 }
