@@ -210,6 +210,16 @@ describe.each(pools)("%s", (_name, pool) => {
     expect(pool.submit(byItself, value).exception()).toEqual(value);
   });
 
+  test("an error brings along what is shared by very many of its data", () => {
+    const fails = () => {
+      let data: unknown = "shared";
+      for (let depth = 0; depth < 7; depth++) data = new Array(40).fill(data);
+      throw Object.assign(new Error("with data"), { data });
+    };
+    const { data } = pool.submit(fails).exception() as Error & { data: string[][][][][][][] };
+    expect(data[39]?.[39]?.[39]?.[39]?.[39]?.[39]?.[39]).toBe("shared");
+  });
+
   test("a registered class comes back as itself, without its constructor being called", () => {
     registerAll();
     const error = pool.submit(runOut, 2).exception();

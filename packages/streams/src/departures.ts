@@ -76,8 +76,7 @@ export interface Sender {
  * @returns false where all is sent, or could not be, which `sender` has been told of; true where it will be told.
  */
 export function sendAtOnce(handle: WriteHandle, data: Uint8Array, sender: Sender): boolean {
-  const request = spare ?? new (RequestClass as new () => WriteRequest)();
-  spare = request;
+  const request = (spare ??= new (RequestClass as new () => WriteRequest)());
   const status = handle.writeBuffer(request, data);
   if (status !== 0) sender._onSent(errorOf(status));
   if (request.getAsyncId() === -1) return false;

@@ -5,7 +5,7 @@
  *                     └── a mark, behind what is not sent yet ──all before it is sent──► resumeWriting
  *                                                             └──it could not be───────► connectionLost
  *
- * Node buffers what cannot be sent at once, and `writableLength` is the size of that. The mark is an empty write, for its callback: one
+ * What the system takes at once goes past the Writable (departures.ts). Node buffers the rest, and `writableLength` is the size of that. The mark is an empty write, for its callback: one
  * is under way at a time, whatever the number of writes.
  */
 import type { Writable } from "node:stream";

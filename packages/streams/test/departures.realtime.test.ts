@@ -205,20 +205,13 @@ test("a socket that is still connecting gets what is written to it through its W
 });
 
 test("what a child did not read when it ended is a broken pipe, be it all under way", async () => {
-  class Lost extends BaseProtocol {
-    error: unknown;
-    override connectionLost(error: unknown): void {
-      this.error = error;
-    }
-  }
   await onLoop(function* (loop) {
     const idle = ["-e", "setInterval(() => {}, 1000)"];
     const child = spawn(process.execPath, idle, { stdio: ["pipe", "ignore", "inherit"] });
-    const [transport, protocol] = yield* loop.connectWritePipe(() => new Lost(), child.stdin);
+    const [transport, protocol] = yield* loop.connectWritePipe(() => new Recorder(loop), child.stdin);
     transport.write(pattern(LARGE, 1));
     expect(transport.getWriteBufferSize()).toBe(LARGE);
     child.kill();
-    yield* until(() => protocol.error !== undefined);
-    expect(protocol.error).toMatchObject({ code: "EPIPE" });
+    expect(yield* protocol.lost()).toMatchObject({ code: "EPIPE" });
   });
 });

@@ -65,9 +65,12 @@ function bytesOf(value) {
   }
 }
 
-/** If it cannot be sent the parent has gone, or counts this process as dead once it has. @param {object} message */
+/** @param {object} message */
 function send(message) {
-  process.send?.(message, (/** @type {Error | null} */ error) => {
-    if (error !== null) process.exit();
-  });
+  process.send?.(message, onSent);
+}
+
+/** The parent has gone, most likely; if not, it is to hear that this process has. @param {Error | null} error */
+function onSent(error) {
+  if (error !== null) process.exit();
 }

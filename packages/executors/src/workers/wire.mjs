@@ -221,11 +221,14 @@ const RING_VALUES = 1000;
  */
 export function isPlainData(value, values = RING_VALUES, bytes = LARGEST) {
   let left = values;
+  // Where there is no limit, what is shared by many is looked at once: a limit bounds that by itself.
+  const seen = values === Number.POSITIVE_INFINITY ? new Set() : null;
   /** @param {unknown} item @param {number} depth @returns {boolean} */
   const look = (item, depth) => {
     if (--left < 0 || depth > DEEPEST) return false;
     if (typeof item !== "object") return typeof item !== "function" && typeof item !== "symbol";
-    if (item === null) return true;
+    if (item === null || seen?.has(item)) return true;
+    seen?.add(item);
     if (Array.isArray(item)) return item.every((one) => look(one, depth + 1));
     if (ArrayBuffer.isView(item)) return item.buffer instanceof ArrayBuffer && item.buffer.byteLength < bytes;
     const prototype = Object.getPrototypeOf(item);
